@@ -164,7 +164,7 @@ it('an error keeps the last hits and is a value; aborted searches are none', asy
   await until('the hits', () => text() === 'done: roof')
 })
 
-it('asks again when data changes in another opening: a burst is asked once at a time, equal hits are not drawn', async () => {
+it('asks again when another opening writes: once at a time for a burst, and equal hits are not drawn', async () => {
   const name = fresh('live')
   const { db, asked } = counted(await notes(name))
   const other = await Nidus.open(name)
@@ -262,6 +262,19 @@ it('searches a TextIndex that useNidus opens, and shows words first', async () =
   await until('the answer of words', () => text() === 'open searching The roof leaks.words')
   waiting[0]!.answer()
   await until('the whole answer', () => text() === 'open done The roof leaks.hybrid')
+})
+
+it('shows words first in a store, too, and embeds nothing for words alone', async () => {
+  const { embed, waiting } = slowEmbed()
+  const db = await notes()
+  const page = (options: UseSearchOptions<Nidus>) => h(Box, { source: db, options, first: 'roof' })
+  const { root, text } = show(page({ embed, wordsFirst: true }))
+  await until('the answer of words', () => text() === 'searching: roof')
+  waiting[0]!.answer()
+  await until('the whole answer', () => text() === 'done: roof bread')
+  root.render(page({ embed, by: 'words' }))
+  await until('the answer of words alone', () => text() === 'done: roof')
+  expect(waiting.length).toBe(1)
 })
 
 it('suspends until the store and the first hits are there, and keeps the hits afterwards', async () => {

@@ -64,8 +64,8 @@ export type LiveSearchOptions<T = Nidus> = SearchOptionsOf<T> & LiveOptions
 /** What a live search shows. The object is replaced when something changes, and never changed itself. */
 export interface SearchState<T = Nidus> {
   /**
-   * `'idle'`: there is no question, or nothing to search. `'searching'`: the present question has no whole answer yet. `'done'`: `hits` are
-   * its answer. `'error'`: it failed, and `error` says why.
+   * `'idle'`: there is no question, or nothing to search. `'searching'`: the present question has no whole answer yet.
+   * `'done'`: `hits` are its answer. `'error'`: it failed, and `error` says why.
    *
    * A search that is made again because data changed leaves `'done'` as it is.
    */

@@ -41,9 +41,9 @@ export type UseNidusOptions<T = Nidus> = OpenOptions & {
 export type UseSearchOptions<T = Nidus> = SearchOptionsOf<T> &
   LiveOptions & {
     /**
-     * Suspends a component that is new, and has a question, until the first answer. Throws to the error boundary if that
-     * fails. Later questions keep the last hits, and later errors are values. A store that is still being opened is not
-     * waited for: give `suspense` to `useNidus`, too. Default: false.
+     * Suspends a component that is new, and has a question, until the first answer. Throws to the error boundary if
+     * that fails. Later questions keep the last hits, and later errors are values. A store that is still being opened
+     * is not waited for: give `suspense` to `useNidus`, too. Default: false.
      */
     suspense?: boolean
   }
