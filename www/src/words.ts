@@ -110,7 +110,7 @@ export function wordsFor(error: unknown): Words & { detail: string } {
     return {
       title: 'The language model could not be loaded',
       text: __MODEL_IS_LOCAL__
-        ? 'Without it the page cannot read a question. Its files should lie beside the page.'
+        ? 'Without it the page cannot read a question. Its files belong beside the page. Ask whoever runs this site.'
         : 'Without it the page cannot read a question. There is no copy beside the page, so it has to come from ' +
           'its hub, which needs a network.',
       actions: ['retry'],
