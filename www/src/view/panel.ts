@@ -34,7 +34,7 @@ export const panel = {
   /** Shows how long the parts of a search took. Undefined: there was none. */
   times(times: Times | undefined) {
     const say = (id: string, text: string) => setText(element(id), text)
-    say('time-engine', times ? format.milliseconds(times.engine) : '–')
+    say('time-engine', times ? (times.engine < 0.1 ? '< 0.1 ms' : format.milliseconds(times.engine)) : '–')
     say('time-message', times ? format.milliseconds(times.message) : '–')
     const { model } = times ?? {}
     say('time-model', model === undefined ? '–' : model === 0 ? 'known' : format.milliseconds(model))

@@ -24,11 +24,11 @@ const pieces = (all: { text: string; mark: boolean }[]) =>
 
 const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1)
 
-/** The bar of a hit: how much of its score came from the words, and how much from the meaning. */
-function bar({ score, parts }: AnyHit) {
+/** The bar of a hit: how much of its score came from the words, and how much from the meaning. The best hit has a full bar. */
+function bar({ score, parts }: AnyHit, best: number) {
   const made = make('div', 'bar', make('span', 'words'), make('span', 'meaning'))
-  made.style.setProperty('--of-words', `${Math.min(1, parts.words) * 100}%`)
-  made.style.setProperty('--of-meaning', `${Math.min(1, parts.meaning) * 100}%`)
+  made.style.setProperty('--of-words', `${(parts.words / best) * 100}%`)
+  made.style.setProperty('--of-meaning', `${(parts.meaning / best) * 100}%`)
   made.role = 'img'
   const percent = (part: number) => Math.round((part / (score || 1)) * 100)
   made.ariaLabel = `${percent(parts.words)} percent from the words, ${percent(parts.meaning)} from the meaning`
@@ -54,7 +54,7 @@ function entry(attrs: EntryAttrs, matches: AnyHit['matches'], set: SetName) {
   return [make('h3', 'name', ...at('title'), ' ', make('span', 'part', part)), make('p', 'text', ...at('about'))]
 }
 
-function item(hit: AnyHit, shown: Shown, acts: Acts) {
+function item(hit: AnyHit, best: number, shown: Shown, acts: Acts) {
   const made = make('li', 'result')
   const { attrs } = hit
   made.dataset.id = hit.id
@@ -70,7 +70,7 @@ function item(hit: AnyHit, shown: Shown, acts: Acts) {
     button('More like this', () => acts.alike(hit), 'small'),
   )
   const texts = own ? passage(attrs, shown.question) : entry(attrs, hit.matches, shown.set)
-  made.append(make('div', 'body', ...texts), bar(hit), actions)
+  made.append(make('div', 'body', ...texts), bar(hit, best), actions)
   if (own)
     made.onclick = ({ target }) => {
       if (!(target as Element).closest('button') && !getSelection()?.toString()) acts.open(hit)
@@ -106,7 +106,7 @@ export const results = {
   /** Shows hits. The first `sure` of them are real answers. */
   show(hits: AnyHit[], sure: number, shown: Shown, acts: Acts) {
     const kept = document.activeElement?.closest<HTMLElement>('.result')?.dataset.id
-    const items = hits.map((hit) => item(hit, shown, acts))
+    const items = hits.map((hit) => item(hit, Math.max(hits[0]!.score, 1e-9), shown, acts))
     for (const unsure of items.slice(sure)) unsure.classList.add('unsure')
     list.dataset.unsure = sure === 0 && !(shown.filtered && hits.length > 0) ? 'hidden' : 'shown'
     const before = list.dataset.unsure === 'hidden' ? [nothingClose(shown)] : []

@@ -50,7 +50,7 @@ export const status = {
 
   /** Says something beside the state, while no work is under way. */
   beside(text: string) {
-    element('status').dataset.beside = text
+    setText(element('beside'), text)
   },
 
   announce(text: string) {
