@@ -34,25 +34,31 @@ export const open = () => (session.set === 'files' ? openFiles() : openShipped(s
 
 function watch(finder: Library | Shipped) {
   void finder.closed.then((closed) => {
+    if (session.finder === finder && closed.reason === 'failed' && isRoomless(closed.error)) return // it is noticed
     if (session.finder === finder)
       void fail(closed.reason === 'failed' ? closed.error : new NidusError('CLOSED', 'closed from outside the page'))
   })
 }
 
-async function openShipped(set: Exclude<SetName, 'files'>) {
+/** Opens a shipped set. If the browser gives no room for it, it is kept in memory for this visit. */
+async function openShipped(set: Exclude<SetName, 'files'>, passing = false) {
   const mine = opened
   status.notice(undefined, {})
   let asked = false
   try {
-    const shipped = await Shipped.open(set, ({ done, total }) => {
-      if (mine !== opened || done === 0) return
-      session.records = done
-      if (done < total)
-        status.phase('filling', `Preparing ${plural(total, SETS[set].one, SETS[set].many)}, this once`, done / total)
-      // The first rows have the answers to the examples. The rest joins them at the end.
-      if (session.shipped && !asked) void search()
-      asked ||= !!session.shipped
-    })
+    const shipped = await Shipped.open(
+      set,
+      ({ done, total }) => {
+        if (mine !== opened || done === 0) return
+        session.records = done
+        if (done < total)
+          status.phase('filling', `Preparing ${plural(total, SETS[set].one, SETS[set].many)}, this once`, done / total)
+        // The first rows have the answers to the examples. The rest joins them at the end.
+        if (session.shipped && !asked) void search()
+        asked ||= !!session.shipped
+      },
+      passing,
+    )
     if (mine !== opened) return void shipped.close().catch(() => {})
     session.shipped = shipped
     watch(shipped)
@@ -64,10 +70,21 @@ async function openShipped(set: Exclude<SetName, 'files'>) {
     rest()
     await search()
     loadModel()
+    await shipped.settled()
+    // The first figures were those of an engine that was still busy with the rows.
+    if (mine === opened && session.shipped === shipped) await search()
   } catch (error) {
-    if (mine === opened) void fail(error)
+    if (mine !== opened) return
+    if (passing || !isRoomless(error)) return void fail(error)
+    const { shipped } = session
+    session.shipped = undefined
+    await shipped?.close().catch(() => {})
+    if (mine === opened) await openShipped(set, true)
   }
 }
+
+const isRoomless = (error: unknown) =>
+  error instanceof NidusError && ['STORAGE_UNAVAILABLE', 'QUOTA_EXCEEDED'].includes(error.code)
 
 /** Loads the model behind the first answer, unless the visitor wants to save data. */
 function loadModel() {

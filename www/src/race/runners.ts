@@ -22,6 +22,18 @@ export interface Runner {
   prepare(rows: Rows): Promise<{ ask(question: number): unknown; end?(): unknown }>
 }
 
+/** The dot product, with four sums at a time, which processors add up side by side. */
+function dot(rows: Float32Array, from: number, vector: Float32Array): number {
+  let [a, b, c, d] = [0, 0, 0, 0]
+  for (let n = 0; n < DIMENSION; n += 4) {
+    a += rows[from + n]! * vector[n]!
+    b += rows[from + n + 1]! * vector[n + 1]!
+    c += rows[from + n + 2]! * vector[n + 2]!
+    d += rows[from + n + 3]! * vector[n + 3]!
+  }
+  return a + b + c + d
+}
+
 /** What anybody would write: one loop over all numbers, and a short list of the best. */
 const loop: Runner = {
   lane: 'vectors',
@@ -38,9 +50,7 @@ const loop: Runner = {
       const { vector } = questions[question]!
       const best: { id: string; score: number }[] = []
       for (let row = 0; row < ids.length; row++) {
-        let score = 0
-        const from = row * DIMENSION
-        for (let n = 0; n < DIMENSION; n++) score += unit[from + n]! * vector[n]!
+        const score = dot(unit, row * DIMENSION, vector)
         if (best.length === TOP && score <= best[TOP - 1]!.score) continue
         best.push({ id: ids[row]!, score })
         best.sort((a, b) => b.score - a.score)

@@ -1,4 +1,4 @@
-import { Nidus, NidusError } from 'nidus-wasm'
+import { Nidus } from 'nidus-wasm'
 import { DIMENSION } from '../embedder'
 import { Finder, worker } from './finder'
 
@@ -35,17 +35,12 @@ export class Shipped extends Finder<EntryAttrs> {
   passing = false
 
   /**
-   * Opens the set, and begins to fill it if it is not complete. Without storage it is filled in memory. `onProgress` is
-   * called after each write.
+   * Opens the set, and begins to fill it if it is not complete. `onProgress` is called after each write. With `passing`
+   * the set is in memory only.
    */
-  static async open(name: ShippedName, onProgress: (filling: Filling) => void) {
+  static async open(name: ShippedName, onProgress: (filling: Filling) => void, passing = false) {
     const options = { dimension: DIMENSION, worker }
-    let passing = false
-    const db = await Nidus.open<EntryAttrs>(`demo-${name}`, options).catch((error) => {
-      if (!(error instanceof NidusError) || !['STORAGE_UNAVAILABLE', 'QUOTA_EXCEEDED'].includes(error.code)) throw error
-      passing = true
-      return Nidus.open<EntryAttrs>(`demo-${name}`, { ...options, storage: 'memory' })
-    })
+    const db = await Nidus.open<EntryAttrs>(`demo-${name}`, passing ? { ...options, storage: 'memory' } : options)
     const shipped = new Shipped(db, COLLECTION)
     shipped.passing = passing
     const { rows, vectors } = await shipped.db.getMeta(COLLECTION)
@@ -59,8 +54,13 @@ export class Shipped extends Finder<EntryAttrs> {
     return shipped
   }
 
-  static destroy(name: ShippedName) {
-    return Nidus.destroy(`demo-${name}`, { worker })
+  /** Waits until the engine has made its short forms of all rows, but not for long. */
+  async settled() {
+    for (let n = 0; n < 20; n++) {
+      const { rows, codedRows, text } = await this.db.footprint()
+      if (codedRows >= rows && !text?.behind) return
+      await new Promise((resolve) => setTimeout(resolve, 150))
+    }
   }
 
   async #fill(name: ShippedName, onProgress: (filling: Filling) => void) {
