@@ -12,7 +12,7 @@ import { SETS, textsOf } from './texts.mjs'
 const BATCH = 32
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
-/** Returns the vectors of texts, 8 bits a number. Texts of similar length are embedded together, as padding is waste. */
+/** Returns the vectors of texts, 8 bits a number. Texts of similar length go together, as padding is waste. */
 async function embedded(embed, texts, label) {
   const order = [...texts.keys()].sort((a, b) => texts[a].length - texts[b].length)
   const bytes = new Int8Array(texts.length * DIMENSION)

@@ -9,8 +9,8 @@ export type EntryAttrs = { title: string; about: string; kind: string; keywords:
 
 const COLLECTION = 'entries'
 const TEXT = { title: { weight: 2 }, about: {}, keywords: {} }
-/** The number of rows of one write. The first one is small, so that there is an answer soon. */
-const [FIRST, BATCH] = [250, 1000]
+/** The number of rows of one write. It is small, so that there is an answer soon and the page never hangs. */
+const BATCH = 250
 /** How long to wait for the network to send anything, in milliseconds. */
 const SILENCE = 30_000
 
@@ -78,7 +78,7 @@ export class Shipped extends Finder<EntryAttrs> {
     await read(at * DIMENSION)
     onProgress({ done: at, total: rows.length })
     while (at < rows.length) {
-      const some = rows.slice(at, at + (at === 0 ? FIRST : BATCH))
+      const some = rows.slice(at, at + BATCH)
       const vectors = expanded(await read(some.length * DIMENSION))
       await this.db.upsert(COLLECTION, { ids: some.map(([id]) => id), vectors, attrs: some.map(attrsOf(name)) })
       at += some.length

@@ -24,7 +24,7 @@ const pieces = (all: { text: string; mark: boolean }[]) =>
 
 const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1)
 
-/** The bar of a hit: how much of its score came from the words, and how much from the meaning. The best hit has a full bar. */
+/** The bar of a hit: how much of its score came from words and from meaning. The best hit has a full bar. */
 function bar({ score, parts }: AnyHit, best: number) {
   const made = make('div', 'bar', make('span', 'words'), make('span', 'meaning'))
   made.style.setProperty('--of-words', `${(parts.words / best) * 100}%`)
