@@ -30,12 +30,16 @@ const type = async (page, question) => {
 const STATES = {
   answer: async () => {},
   typed: (page) => type(page, 'a doctor for animals'),
+  alike: async (page) => {
+    await page.locator('.result').nth(1).focus()
+    await page.keyboard.press('m')
+    await page.locator('#alike').waitFor({ timeout: LONG })
+  },
   words: async (page) => {
     await page.locator('#meaning').fill('0')
     await answered(page, '')
   },
   nothing: (page) => type(page, 'asdkjhqwe zzz'),
-  alike: (page) => page.locator('.result').nth(1).getByText('More like this').click({ force: true }),
   emoji: async (page) => {
     await page.locator('input[value=emoji]').check({ force: true })
     await ready(page)
