@@ -4,7 +4,7 @@ import { recall, search } from './app/searching'
 import { changes, refresh, rest, resting, session } from './app/session'
 import { connectShortcuts } from './app/shortcuts'
 import { SETS, wantedSet } from './sets'
-import { query } from './view/form'
+import { query, showSet } from './view/form'
 
 session.retry = () => void again()
 connectControls()
@@ -33,6 +33,13 @@ window.addEventListener('hashchange', () => {
 recall()
 // A visitor who asks nothing yet sees an answer all the same.
 if (!query.value) query.value = SETS[session.set].examples[0] ?? ''
-void choose(session.set)
+showSet(session.set)
+// The page is painted first. A hidden tab paints nothing, so it does not wait.
+const painted = () =>
+  new Promise((resolve) => {
+    requestAnimationFrame(() => setTimeout(resolve))
+    setTimeout(resolve, 300)
+  })
+void painted().then(() => choose(session.set))
 // The page works offline from the second visit on. A development server has no such file.
 if (__IS_BUILT__) void navigator.serviceWorker?.register('./service-worker.js').catch(() => {})

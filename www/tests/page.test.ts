@@ -107,6 +107,7 @@ describe('in Chromium', () => {
   test('narrows the results by filters', async () => {
     const { page } = visitor
     await ask(page, 'water')
+    await page.locator('#filters summary').click()
     const files = async () => [...new Set((await found(page)).map(({ file }) => file))].sort()
     const choose = async (id: string, value: string) => {
       await page.locator(`#${id}`).selectOption(value)
@@ -309,6 +310,8 @@ test('keeps a dropped folder over a reload, and finds the same', async () => {
     await shot(page, 'path-1-open')
     const filters = () =>
       page.locator('.fields label').evaluateAll((labels) => labels.map((label) => label.getBoundingClientRect().left))
+    // They are hidden while there is nothing to filter. The names of folders must not move them.
+    await page.locator('#filters').evaluate((all) => Object.assign(all, { hidden: false, open: true }))
     const before = await filters()
     await drop(page, notes, join(folder, 'gone.md'))
     await phase(page, 'ready')

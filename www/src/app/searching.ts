@@ -83,7 +83,7 @@ function nothingAsked(whole: string[]) {
   if (query.value.trim() && session.set === 'files' && session.records === 0 && session.finder)
     results.say('Nothing to search yet. Add files first, or choose the dictionary above.')
   answered(whole)
-  status.timing('Ask something, or choose a question.')
+  status.timing(session.finder ? 'Ask something, or choose a question.' : '')
 }
 
 /** Says that the meaning cannot count. The words go on. */

@@ -14,6 +14,11 @@ const BATCH = 250
 /** How long to wait for the network to send anything, in milliseconds. */
 const SILENCE = 30_000
 
+/** The texts or the vectors of a set could not be loaded. */
+export class SetError extends Error {
+  override name = 'SetError'
+}
+
 interface Texts {
   digest: string
   examples: string[]
@@ -104,15 +109,18 @@ function alone(name: string | undefined, work: () => Promise<void>): Promise<voi
 
 /** Fetches a file of the page. Ends if the server does not answer. */
 async function get(path: string): Promise<Response> {
-  const response = await fetch(new URL(path, document.baseURI), { signal: AbortSignal.timeout(4 * SILENCE) })
-  if (!response.ok) throw new Error(`${path} could not be loaded (HTTP ${response.status})`)
+  const asked = fetch(new URL(path, document.baseURI), { signal: AbortSignal.timeout(4 * SILENCE) })
+  const response = await asked.catch((cause: Error) => {
+    throw new SetError(`${path} could not be loaded (${cause.message})`, { cause })
+  })
+  if (!response.ok) throw new SetError(`${path} could not be loaded (HTTP ${response.status})`)
   return response
 }
 
 export async function fetchTexts(name: ShippedName): Promise<Texts> {
   const found = (await (await get(`sets/${name}.json`)).json()) as Partial<Texts>
   if (!Array.isArray(found.rows) || !Array.isArray(found.examples) || typeof found.digest !== 'string')
-    throw new Error(`sets/${name}.json is not a set: reload the page`)
+    throw new SetError(`sets/${name}.json is not a set: reload the page`)
   return found as Texts
 }
 
@@ -126,7 +134,7 @@ function numbers(response: Response) {
     while (at < count) {
       if (left.length === 0) {
         const { done, value } = await soon(reader.read())
-        if (done) throw new Error('the vectors of the set end too early: reload the page')
+        if (done) throw new SetError('the vectors of the set end too early: reload the page')
         left = value as Uint8Array<ArrayBuffer>
       }
       const part = left.subarray(0, count - at)
@@ -142,7 +150,7 @@ function numbers(response: Response) {
 function soon<T>(promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout>
   const end = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the server sends nothing more: reload the page')), SILENCE)
+    timer = setTimeout(() => reject(new SetError('the server sends nothing more: reload the page')), SILENCE)
   })
   return Promise.race([promise, end]).finally(() => clearTimeout(timer))
 }
