@@ -82,7 +82,7 @@ function nothingAsked(whole: string[]) {
   panel.times(undefined)
   if (query.value.trim() && session.set === 'files' && session.records === 0 && session.finder)
     results.say('Nothing to search yet. Add files first, or choose the dictionary above.')
-  answered(whole)
+  if (session.finder) answered(whole) // while a set is opened, its answer is still to come
   status.timing(session.finder ? 'Ask something, or choose a question.' : '')
 }
 

@@ -109,7 +109,10 @@ function alone(name: string | undefined, work: () => Promise<void>): Promise<voi
 
 /** Fetches a file of the page. Ends if the server does not answer. */
 async function get(path: string): Promise<Response> {
-  const asked = fetch(new URL(path, document.baseURI), { signal: AbortSignal.timeout(4 * SILENCE) })
+  // Only the beginning of the answer has this limit. A slow network may take its time for the rest.
+  const stop = new AbortController()
+  const timer = setTimeout(() => stop.abort(new Error('the server does not answer')), SILENCE)
+  const asked = fetch(new URL(path, document.baseURI), { signal: stop.signal }).finally(() => clearTimeout(timer))
   const response = await asked.catch((cause: Error) => {
     throw new SetError(`${path} could not be loaded (${cause.message})`, { cause })
   })
