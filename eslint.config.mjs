@@ -11,6 +11,7 @@ export default tseslint.config(
   {
     ignores: [
       'dist/',
+      'www/dist/',
       'target/',
       '**/node_modules/',
       'fuzz/',
@@ -18,6 +19,7 @@ export default tseslint.config(
       'www/public/models/',
       'www/public/ort/',
       'www/tests/.out/',
+      'www/shots/.out/',
       '**/*.d.ts',
       '**/*.d.mts',
     ],

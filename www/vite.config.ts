@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
+import { markup } from './scripts/markup.mjs'
 import { offline } from './scripts/offline.mjs'
+import { sets } from './sets/plugin.mjs'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -17,6 +19,7 @@ function policy(dev: boolean) {
     "worker-src 'self' blob:", // from a `blob:` address a worker inherits this policy, on any host
     `style-src 'self'${dev ? " 'unsafe-inline'" : ''}`,
     "img-src 'self'",
+    "font-src 'self'",
     "manifest-src 'self'",
     `connect-src 'self'${dev ? ' ws:' : ''}${hub}`,
     "base-uri 'none'",
@@ -51,7 +54,7 @@ export default defineConfig(({ command }) => ({
   base: './', // the page works in any folder of a static host
   appType: 'mpa', // a missing file is a 404, and not the page again
   define: { __MODEL_IS_LOCAL__: JSON.stringify(modelIsLocal), __IS_BUILT__: JSON.stringify(command === 'build') },
-  plugins: [contentSecurityPolicy(), offline()],
+  plugins: [contentSecurityPolicy(), markup(), sets(), offline()],
   resolve: {
     // transformers.js imports the runtime's WebGPU build (27 MB). The page runs the model only on the CPU, for which a
     // build of 14 MB is enough.

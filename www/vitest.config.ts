@@ -6,6 +6,7 @@ export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   test: {
     environment: 'node',
+    fileParallelism: false, // each builds the page into the same folder, and two would be too many for a small machine
     include: ['tests/**/*.test.ts'],
     // Only a fault makes a test this long.
     testTimeout: 1_200_000,

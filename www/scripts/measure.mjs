@@ -1,6 +1,6 @@
 // `npm run measure:www [passages]`: indexes about 20,000 passages of real text in the page, as a person would, and then
 // types questions, while the browser records a trace.
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium } from 'playwright'
@@ -9,33 +9,32 @@ import { median, percentile } from '../../bench/data/statistics.mjs'
 import { chromium as settings } from '../../scripts/browsers.mjs'
 import { buildAnyWeight } from '../../scripts/build.mjs'
 import { at, main, say, step, Trouble } from '../../scripts/lib.mjs'
+import { textsOf } from '../sets/texts.mjs'
 import { ensureModel } from './model.mjs'
 
 const PASSAGES = Number(process.argv[2] ?? 20_000)
 const A_FILE = 50
 const QUESTIONS = [
-  'parse command line arguments',
-  'colour text in the terminal',
-  'wait until a promise is done',
-  'compare two version numbers',
-  'watch a folder for changes',
-  'compress a file',
+  'fear of small rooms',
+  'a doctor for animals',
+  'wait until it is too late',
+  'two things that are the same',
+  'a line on a map',
+  'frozen water',
 ]
 
 /**
- * Writes notes with many sections. Each section is another pair of texts of the corpus, so no two are the same and all
- * words are real.
+ * Writes notes with many sections. Each section is another pair of senses of the dictionary, so no two are the same and
+ * all words are real.
  */
 function writeFiles(folder) {
-  const { entries } = JSON.parse(readFileSync(at('www/public/corpus.json'), 'utf8'))
-  const text = (n) => `${entries[n % entries.length][0]}: ${entries[n % entries.length][1]}`
+  const { rows, texts } = textsOf('dictionary')
+  const many = rows.length
   for (let file = 0; file * A_FILE < PASSAGES; file++) {
     const sections = Array.from({ length: Math.min(A_FILE, PASSAGES - file * A_FILE) }, (_, i) => {
       const n = file * A_FILE + i
-      return (
-        `## ${entries[n % entries.length][0]} ` +
-        `${n}\n\n${text(n)}\n\n${text(n * 7 + Math.floor(n / entries.length) + 1)}\n`
-      )
+      const other = texts[(n * 7 + Math.floor(n / many) + 1) % many]
+      return `## ${rows[n % many][1]} ${n}\n\n${texts[n % many]}\n\n${other}\n`
     })
     const dir = join(folder, `part ${file % 8}`)
     mkdirSync(dir, { recursive: true })
@@ -100,7 +99,7 @@ main(async () => {
   try {
     const page = context.pages()[0] ?? (await context.newPage())
     const phase = (name, timeout = 60_000) => page.locator(`#status[data-phase="${name}"]`).waitFor({ timeout })
-    await page.goto(`http://127.0.0.1:${server.httpServer.address().port}/`)
+    await page.goto(`http://127.0.0.1:${server.httpServer.address().port}/#set=files`)
     await phase('empty')
     writeFiles(join(folder, 'notes'))
     const began = performance.now()
@@ -114,13 +113,13 @@ main(async () => {
     await page.reload()
     await phase('ready')
     say(`  after a reload ready in ${(performance.now() - reload).toFixed(0)} ms`)
-    // In this time the map and the codes are made.
+    // In this time the codes and the index of words are made.
     await page.waitForTimeout(8000)
     const [searches, embeddings] = [[], []]
     const note = async () => {
       const text = await page.locator('#timing').textContent()
       const [, ms] = /searched in ([\d.]+) ms/.exec(text) ?? []
-      const [, understood] = /Understood in ([\d.]+) ms/.exec(text) ?? []
+      const [, understood] = /^([\d.]+) ms/.exec(await page.locator('#time-model').textContent()) ?? []
       if (ms) searches.push(Number(ms))
       if (understood) embeddings.push(Number(understood))
     }

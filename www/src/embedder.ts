@@ -3,6 +3,8 @@ import file from './embed.worker.ts?worker&url'
 import type { FromWorker, ToWorker } from './protocol'
 
 export const DIMENSION = 384
+/** The number of questions whose vectors are kept. */
+const KEPT = 50
 
 interface Embedded {
   vectors: Float32Array
@@ -86,6 +88,8 @@ export class Embedder {
    * The number of texts that were embedded since the page was opened. After a reload these should only be questions.
    */
   readonly embedded = { documents: 0, queries: 0 }
+  /** The vectors of questions that were embedded before. */
+  #known = new Map<string, Float32Array>()
 
   #first: ModelWorker
   #helpers: ModelWorker[] = []
@@ -145,6 +149,11 @@ export class Embedder {
     return result
   }
 
+  /** Returns the vector of a question if it was embedded before. */
+  known(text: string): Float32Array | undefined {
+    return this.#known.get(text)
+  }
+
   /** Returns the vector of a question. Rejects with an AbortError if a newer question replaced this one. */
   query(text: string): Promise<Embedded> {
     const known = this.#queries.get(text)
@@ -153,11 +162,13 @@ export class Embedder {
       .then(() => this.#first.ask({ type: 'query', text }))
       .then((result) => {
         this.embedded.queries++
+        this.#known.set(text, result.vectors)
+        if (this.#known.size > KEPT) this.#known.delete(this.#known.keys().next().value!)
         return result
       })
     asked.catch(() => this.#queries.delete(text))
     this.#queries.set(text, asked)
-    if (this.#queries.size > 50) this.#queries.delete(this.#queries.keys().next().value!)
+    if (this.#queries.size > KEPT) this.#queries.delete(this.#queries.keys().next().value!)
     return asked
   }
 

@@ -34,6 +34,24 @@ export function marked(text: string, stems: Set<string>): { text: string; mark: 
 }
 
 /**
+ * Splits a text at the places where the store found words. Words that are too common are not marked, because they say
+ * nothing about the text.
+ */
+export function markedAt(text: string, matches: unknown): { text: string; mark: boolean }[] {
+  const pieces: { text: string; mark: boolean }[] = []
+  let at = 0
+  for (const match of Array.isArray(matches) ? (matches as [number, number][]) : []) {
+    const [from, to] = match
+    if (!(from >= at && to > from) || COMMON.has(text.slice(from, to).toLowerCase())) continue
+    if (from > at) pieces.push({ text: text.slice(at, from), mark: false })
+    pieces.push({ text: text.slice(from, to), mark: true })
+    at = to
+  }
+  if (at < text.length) pieces.push({ text: text.slice(at), mark: false })
+  return pieces
+}
+
+/**
  * Returns the part of a passage that is shown: the sentence with the most words of the question, and those around it.
  */
 export function excerpt(text: string, stems: Set<string>, length = 320): string {

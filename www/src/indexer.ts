@@ -1,5 +1,5 @@
 import { DIMENSION, type Embedder } from './embedder'
-import type { Indexed, Library } from './library'
+import type { Indexed, Library } from './stores/library'
 import { passagesOf, type Passage } from './texts/passages'
 import { hashOf, sectionsOf, UnreadableError, type Source } from './texts/read'
 

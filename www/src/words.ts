@@ -1,5 +1,6 @@
 import { NidusError } from 'nidus-wasm'
 import { ModelError } from './embedder'
+import { SetError } from './stores/shipped'
 
 export interface Words {
   title: string
@@ -106,12 +107,20 @@ export function wordsFor(error: unknown): Words & { detail: string } {
   if (error instanceof NidusError) {
     return { ...WORDS[error.code as Code], detail: `${error.code}: ${message}` }
   }
+  if (error instanceof SetError) {
+    return {
+      title: 'The set could not be loaded',
+      text: 'At the first visit its texts come over the network, and they did not arrive. Look at the connection.',
+      actions: ['retry'],
+      detail: message,
+    }
+  }
   if (error instanceof ModelError) {
     return {
       title: 'The language model could not be loaded',
       text: __MODEL_IS_LOCAL__
-        ? 'Without it the page cannot read a question. Its files should lie beside the page.'
-        : 'Without it the page cannot read a question. There is no copy beside the page, so it has to come from ' +
+        ? 'Without it nothing is found by its meaning. Its files belong beside the page. Ask whoever runs this site.'
+        : 'Without it nothing is found by its meaning. There is no copy beside the page, so it has to come from ' +
           'its hub, which needs a network.',
       actions: ['retry'],
       detail: message,

@@ -2,6 +2,7 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { chromium } from 'playwright'
+import { textsOf } from '../sets/texts.mjs'
 import { chromium as settings } from '../../scripts/browsers.mjs'
 
 const NOTES: Record<string, string> = {
@@ -58,5 +59,16 @@ export async function writeNotes(folder: string) {
   await page.setContent(PDF)
   await writeFile(join(folder, 'house/contract.pdf'), await page.pdf())
   await browser.close()
+  return folder
+}
+
+/** Writes one file for each of that many senses of the dictionary, named by its first word. */
+export async function writeSenses(folder: string, many: number) {
+  await mkdir(folder, { recursive: true })
+  const { rows } = textsOf('dictionary')
+  // A word with several senses would overwrite its own file.
+  const files = new Map(rows.map(([, words, , about]) => [words!.split(', ')[0]!.replace(/[^\w ]/g, '-'), about!]))
+  for (const [word, about] of [...files].slice(0, many))
+    await writeFile(join(folder, `${word}.txt`), `${word}: ${about}`)
   return folder
 }

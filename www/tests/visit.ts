@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +14,7 @@ import { ensureModel } from '../scripts/model.mjs'
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export const shots = here('.out')
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** Builds the page and serves it as a visitor gets it, with its policy. */
 export async function serve(): Promise<{ url: string; close(): Promise<void> }> {
@@ -178,4 +180,19 @@ export async function answer(page: Page) {
     return document.getElementById('results')!.dataset.answers === JSON.stringify(fields)
   })
   return found(page)
+}
+
+/** Returns what axe finds wrong. It is evaluated in the page, because the page's policy would forbid a script. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe)
+  return page.evaluate(async () => {
+    const { violations } = await (
+      globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> }
+      }
+    ).axe.run()
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+    )
+  })
 }

@@ -1,14 +1,14 @@
-import { sampleSources } from '../texts/sample'
-import { ACCEPT, type Source } from '../texts/read'
-import { dropped, picked } from '../texts/walk'
+import type { SetName } from '../sets'
+import { ACCEPT } from '../texts/read'
+import { dropped, picked, type Found } from '../texts/walk'
 import { element } from '../view/dom'
-import { askToDelete, fields, query } from '../view/form'
+import { askToDelete, fields, query, slider } from '../view/form'
 import { add, goOn } from './indexing'
 import { compact, deleteAll, exportAll, importAll } from './keeping'
+import { choose } from './opening'
+import { race } from './racing'
 import { search, searchSoon } from './searching'
-import { fail, session } from './session'
-
-const SAMPLES = 1000
+import { session } from './session'
 
 /** Connects the form, the buttons and the drop target with what they do. */
 export function connectControls() {
@@ -23,6 +23,22 @@ function connectForm() {
     session.alike = undefined
     searchSoon()
   }
+  slider.oninput = () => void search()
+  element('clear').onclick = () => {
+    query.value = ''
+    session.alike = undefined
+    query.focus()
+    void search()
+  }
+  element('examples').onclick = ({ target }) => {
+    const chosen = target instanceof HTMLButtonElement ? target.textContent : undefined
+    if (!chosen) return
+    query.value = chosen
+    session.alike = undefined
+    void search()
+  }
+  for (const radio of document.querySelectorAll<HTMLInputElement>('input[name=set]'))
+    radio.onchange = () => void choose(radio.value as SetName, '')
   fields.path.oninput = searchSoon
   for (const field of [fields.folder, fields.type, fields.since]) field.onchange = () => void search()
   element('form').onsubmit = (event) => {
@@ -37,15 +53,9 @@ function connectForm() {
 }
 
 function connectButtons() {
+  element('race').onclick = () => void race()
   element('cancel').onclick = () => session.work?.abort()
   element('resume').onclick = () => void goOn()
-  element('sample').onclick = () =>
-    void add(
-      sampleSources(SAMPLES).then(
-        (sources: Source[]) => ({ sources, others: 0 }),
-        (error) => (void fail(error), { sources: [], others: 0 }),
-      ),
-    )
   element('compact').onclick = () => void compact()
   element('export').onclick = () => void exportAll()
   element('delete').onclick = askToDelete
@@ -91,6 +101,13 @@ function connectDrop() {
   window.addEventListener('drop', (event) => {
     event.preventDefault()
     drop.hidden = true
-    if (event.dataTransfer) void add(dropped(event.dataTransfer.items))
+    if (event.dataTransfer) void addDropped(dropped(event.dataTransfer.items))
   })
+}
+
+/** Adds dropped files. If another set is shown, shows the user's files first. */
+async function addDropped(found: Promise<Found>) {
+  found.catch(() => {}) // `add` reports it
+  if (session.set !== 'files') await choose('files', '')
+  await add(found)
 }

@@ -1,5 +1,5 @@
 import { index } from '../indexer'
-import { Library } from '../library'
+import { Library } from '../stores/library'
 import type { Found } from '../texts/walk'
 import { element } from '../view/dom'
 import { panel } from '../view/panel'

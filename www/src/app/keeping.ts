@@ -1,47 +1,10 @@
-import { NidusError } from 'nidus-wasm'
 import * as format from '../format'
-import { Library } from '../library'
-import { element } from '../view/dom'
+import { Library } from '../stores/library'
 import { status } from '../view/status'
 import { wordsFor } from '../words'
-import { goOn } from './indexing'
-import { dropAnswer, forgetTimes, search } from './searching'
-import { changes, fail, newEmbedder, refresh, rest, resting, session } from './session'
-
-/** Shows the library once it is open. */
-export async function open(opening: Promise<Library> = Library.open()) {
-  status.notice(undefined, {})
-  session.files = undefined
-  status.phase('opening', 'Opening…')
-  try {
-    const library = (session.library = await opening)
-    void library.closed.then((closed) => {
-      if (session.library === library)
-        void fail(closed.reason === 'failed' ? closed.error : new NidusError('CLOSED', 'closed from outside the page'))
-    })
-    await refresh(false)
-    rest()
-    void search()
-    // This reads all passages, so nothing waits for it.
-    void refresh(true).then(
-      () => session.library === library && resting() && rest(),
-      () => {},
-    )
-    await session.embedder.ready // if the model cannot be loaded, the page says so before a question is asked
-  } catch (error) {
-    void fail(error)
-  }
-}
-
-/** Opens the library again after a failure, and goes on with an indexing that failed. */
-export async function again() {
-  if (session.embedder.hasFailed) {
-    session.embedder.close()
-    session.embedder = newEmbedder()
-  }
-  await open()
-  if (session.left && session.library) await goOn()
-}
+import { forgetOutcome, openFiles } from './opening'
+import { dropAnswer } from './searching'
+import { changes, fail, refresh, session } from './session'
 
 /** Lets the user download the library as a tar. */
 export async function exportAll() {
@@ -67,7 +30,7 @@ export async function importAll(file: File) {
   status.phase('opening', `Importing ${file.name}…`)
   await before?.close().catch(() => {})
   let refused: unknown
-  await open(
+  await openFiles(
     Library.import(file, (done, total) =>
       status.phase('opening', `Importing ${file.name}…`, total ? done / total : undefined),
     ).catch((error) => {
@@ -114,8 +77,7 @@ export async function deleteAll() {
   } catch (error) {
     return fail(error)
   }
-  forgetTimes()
-  element('outcome').hidden = true
-  await open()
+  forgetOutcome()
+  await openFiles()
   status.announce('Everything is deleted')
 }

@@ -8,7 +8,10 @@ export function connectShortcuts() {
   window.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return
     const { target } = event
-    const typing = target instanceof HTMLSelectElement || (target instanceof HTMLInputElement && target !== query)
+    const typing =
+      target instanceof HTMLSelectElement ||
+      target instanceof HTMLTextAreaElement ||
+      (target instanceof HTMLInputElement && target !== query)
     const hit = session.shown.get(results.current ?? '')
     if (event.key === '/' && target !== query && !typing) query.focus()
     else if (event.key === 'ArrowDown' && !typing) results.move(1)

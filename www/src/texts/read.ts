@@ -1,4 +1,3 @@
-import { htmlSections } from './html'
 import { markdownSections } from './markdown'
 import type { Section } from './passages'
 
@@ -48,7 +47,7 @@ export async function sectionsOf(type: Type, bytes: ArrayBuffer): Promise<Sectio
   }
   const text = decode(bytes)
   if (type === 'markdown') return markdownSections(text)
-  if (type === 'html') return htmlSections(text)
+  if (type === 'html') return (await import('./html')).htmlSections(text)
   return [{ headings: [], text }]
 }
 

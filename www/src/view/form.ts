@@ -1,13 +1,24 @@
-import type { Wanted } from '../library'
+import { SETS, type SetName } from '../sets'
+import type { Wanted } from '../stores/library'
 import type { Type } from '../texts/read'
-import { element } from './dom'
+import { button, element, setText } from './dom'
 
 export const query = element<HTMLInputElement>('query')
+export const slider = element<HTMLInputElement>('meaning')
 export const fields = {
   folder: element<HTMLSelectElement>('folder'),
   type: element<HTMLSelectElement>('type'),
   since: element<HTMLSelectElement>('since'),
   path: element<HTMLInputElement>('path'),
+}
+
+/** Returns the share of the meaning in the score, from 0 to 1. */
+export function meaning(): number {
+  const percent = Number(slider.value)
+  const text = percent === 0 ? 'words alone' : percent === 100 ? 'meaning alone' : `${percent} percent meaning`
+  slider.setAttribute('aria-valuetext', text)
+  slider.style.setProperty('--share', `${percent}%`)
+  return percent / 100
 }
 
 /** Returns the question and the filters as they are in the form. */
@@ -36,3 +47,23 @@ export function offerFolders(paths: string[]) {
 }
 
 export const askToDelete = () => element<HTMLDialogElement>('confirm').showModal()
+
+/** Shows the words of a set: its headline, its example questions, and what belongs to it. */
+export function showSet(set: SetName) {
+  const { headline, placeholder, examples } = SETS[set]
+  document.documentElement.dataset.set = set
+  setText(element('headline'), headline)
+  query.placeholder = placeholder
+  for (const radio of document.querySelectorAll<HTMLInputElement>('input[name=set]'))
+    radio.checked = radio.value === set
+  element('examples').replaceChildren(...examples.map((text) => button(text, () => {}, 'chip')))
+  element('examples').hidden = examples.length === 0
+  for (const part of document.querySelectorAll<HTMLElement>('[data-of]')) part.hidden = part.dataset.of !== set
+  for (const id of ['welcome', 'adding', 'filters', 'outcome', 'keys']) element(id).hidden = true
+  fields.folder.value = fields.type.value = fields.since.value = fields.path.value = ''
+}
+
+/** Marks the example question that is asked. */
+export function showExamples(asked: string) {
+  for (const chip of element('examples').children) chip.ariaPressed = String(chip.textContent === asked)
+}

@@ -1,9 +1,15 @@
 import * as format from '../format'
-import type { Facts } from '../library'
+import type { Facts } from '../stores/finder'
 import { element, plural, setText } from './dom'
 
 const STORAGE: Record<string, string> = { opfs: 'OPFS', indexeddb: 'IndexedDB', memory: 'memory only' }
-const SHOWN = 40
+
+export interface Times {
+  engine: number
+  message: number
+  /** Undefined if the question needed no model, 0 if it was embedded before. */
+  model: number | undefined
+}
 
 export const panel = {
   facts(facts: Facts | undefined, files: number | undefined) {
@@ -22,33 +28,15 @@ export const panel = {
     const fact = element('fact-embedded')
     fact.dataset.documents = String(documents)
     fact.dataset.queries = String(queries)
-    setText(fact, `${plural(documents, 'passage')}, ${plural(queries, 'query', 'queries')}`)
+    setText(fact, `${plural(documents, 'passage')}, ${plural(queries, 'question')}`)
   },
 
-  /**
-   * Draws the times of the last searches as bars. These are the times in the store, without those of the language
-   * model.
-   */
-  times(times: number[]) {
-    const shown = times.slice(-SHOWN)
-    setText(
-      element('fact-median'),
-      shown.length
-        ? `${format.milliseconds(format.median(shown))} (${format.milliseconds(shown.at(-1)!)} the last)`
-        : '–',
-    )
-    const most = Math.max(...shown, 1)
-    const bars = shown.map((time, n) => {
-      const bar = document.createElementNS('http://www.w3.org/2000/svg', 'rect')
-      const height = Math.max(1, (time / most) * 40)
-      for (const [name, value] of Object.entries({ x: n * 5, y: 40 - height, width: 4, height }))
-        bar.setAttribute(name, String(value))
-      return bar
-    })
-    element('chart').replaceChildren(...bars)
-    element('chart').setAttribute(
-      'aria-label',
-      shown.length ? `The last ${shown.length} searches, at most ${format.milliseconds(most)}` : 'No searches yet',
-    )
+  /** Shows how long the parts of a search took. Undefined: there was none. */
+  times(times: Times | undefined) {
+    const say = (id: string, text: string) => setText(element(id), text)
+    say('time-engine', times ? (times.engine < 0.1 ? '< 0.1 ms' : format.milliseconds(times.engine)) : '–')
+    say('time-message', times ? format.milliseconds(times.message) : '–')
+    const { model } = times ?? {}
+    say('time-model', model === undefined ? '–' : model === 0 ? 'known' : format.milliseconds(model))
   },
 }

@@ -3,13 +3,14 @@ import type { Outcome, Progress } from '../indexer'
 import type { Words } from '../words'
 import { button, element, make, plural, setText } from './dom'
 
-type Phase = 'opening' | 'waiting' | 'loading-model' | 'indexing' | 'ready' | 'empty' | 'stopped' | 'failed'
+type Phase = 'opening' | 'filling' | 'waiting' | 'loading-model' | 'indexing' | 'ready' | 'empty' | 'stopped' | 'failed'
 
 const progress = element<HTMLProgressElement>('progress')
 let announcedQuarter = 0
 
 export const status = {
   phase(phase: Phase, text: string, fraction?: number) {
+    if (element('status').dataset.phase !== phase) this.announce(text)
     element('status').dataset.phase = phase
     setText(element('status-text'), text)
     if (fraction === undefined) progress.removeAttribute('value')
@@ -39,12 +40,17 @@ export const status = {
     const parts = [`${plural(indexed, 'file')} indexed`]
     if (unchanged) parts.push(`${format.count(unchanged)} unchanged`)
     if (unreadable.length) parts.push(`${format.count(unreadable.length)} not readable`)
-    if (others) parts.push(`${format.count(others)} of other kinds passed over`)
+    if (others) parts.push(`${format.count(others)} skipped (other kinds of files)`)
     this.announce(parts.join(', '))
     const box = element('outcome')
     box.hidden = false
     const list = unreadable.slice(0, 20).map(({ path, reason }) => make('li', '', `${path}: ${reason}`))
     box.replaceChildren(make('p', '', `${parts.join(', ')}.`), ...(list.length ? [make('ul', '', ...list)] : []))
+  },
+
+  /** Says something beside the state, while no work is under way. */
+  beside(text: string) {
+    setText(element('beside'), text)
   },
 
   announce(text: string) {

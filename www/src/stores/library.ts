@@ -1,13 +1,13 @@
-import { Nidus, type CloseReason, type Filter, type Footprint, type Hit, type Persistence } from 'nidus-wasm'
-import file from 'nidus-wasm/worker?worker&url'
-import { confined } from './confined'
-import { DIMENSION } from './embedder'
-import type { Passage } from './texts/passages'
-import type { Source, Type } from './texts/read'
+import { Nidus, type Filter } from 'nidus-wasm'
+import { DIMENSION } from '../embedder'
+import type { Passage } from '../texts/passages'
+import type { Source, Type } from '../texts/read'
+import { Finder, worker, type FoundHit, type Question } from './finder'
 
 const NAME = 'my-files'
 const COLLECTION = 'passages'
-const worker = () => confined(file, 'store')
+/** Where words are found. A heading says more with one word than the text does. */
+const TEXT = { headings: { weight: 2 }, text: {} }
 
 export type PassageAttrs = {
   /** The path of the passage's file. `folder` is that of the file's folder ('' at the top). */
@@ -23,7 +23,7 @@ export type PassageAttrs = {
   /** The hash of the file's bytes. A file whose hash is known need not be read again. */
   hash: string
 }
-export type PassageHit = Hit<PassageAttrs>
+export type PassageHit = FoundHit<PassageAttrs>
 
 export interface Wanted {
   type?: Type | undefined
@@ -31,11 +31,6 @@ export interface Wanted {
   /** A part of the file's path. */
   path?: string | undefined
   since?: Date | undefined
-}
-
-export interface Facts extends Footprint {
-  storage: string
-  persistence: Persistence
 }
 
 export interface Indexed {
@@ -49,25 +44,22 @@ const idOf = (path: string, place: number) => `${path}#${String(place).padStart(
 const folderOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')))
 
 /** The store of the passages of the user's files. */
-export class Library {
-  readonly closed: Promise<CloseReason>
-  #db: Nidus<PassageAttrs>
-  #persistence = Nidus.persistence()
-
-  private constructor(db: Nidus<PassageAttrs>) {
-    this.#db = db
-    this.closed = db.closed
-  }
-
+export class Library extends Finder<PassageAttrs> {
   static async open() {
-    return new Library(await Nidus.open<PassageAttrs>(NAME, { dimension: DIMENSION, worker }))
+    return Library.#of(await Nidus.open<PassageAttrs>(NAME, { dimension: DIMENSION, worker }))
   }
 
   /** Replaces the store by an imported one, and opens it. The old one must be closed. */
   static async import(source: Blob, onProgress: (done: number, total: number | undefined) => void) {
-    return new Library(
+    return Library.#of(
       await Nidus.import<PassageAttrs>(NAME, source, { replace: true, dimension: DIMENSION, worker, onProgress }),
     )
+  }
+
+  /** A store of an earlier version of the page gets its index of words now. */
+  static async #of(db: Nidus<PassageAttrs>) {
+    await db.createCollection(COLLECTION, { text: TEXT })
+    return new Library(db, COLLECTION)
   }
 
   static destroy() {
@@ -79,31 +71,17 @@ export class Library {
     return navigator.locks ? (navigator.locks.request('index', { signal }, work) as Promise<T>) : work()
   }
 
-  close() {
-    return this.#db.close()
-  }
-
   compact() {
-    return this.#db.compact()
+    return this.db.compact()
   }
 
   export() {
-    return this.#db.export()
-  }
-
-  /** Asks the browser to keep the data. */
-  askToKeep() {
-    this.#persistence = Nidus.persistence({ request: true })
-  }
-
-  async facts(): Promise<Facts> {
-    const [footprint, persistence] = await Promise.all([this.#db.footprint(), this.#persistence])
-    return { ...footprint, storage: this.#db.storage, persistence }
+    return this.db.export()
   }
 
   /** Returns for each source whether its file is indexed with this hash. */
   async known(sources: { path: string; hash: string }[]): Promise<boolean[]> {
-    const found = await this.#db.get(
+    const found = await this.db.get(
       COLLECTION,
       sources.map(({ path }) => idOf(path, 0)),
     )
@@ -134,17 +112,17 @@ export class Library {
       vectors.set(file.vectors, at)
       at += file.vectors.length
     }
-    await this.#db.upsert(COLLECTION, { ids: all.map(({ id }) => id), vectors, attrs: all.map(({ attrs }) => attrs) })
+    await this.db.upsert(COLLECTION, { ids: all.map(({ id }) => id), vectors, attrs: all.map(({ attrs }) => attrs) })
     // Removes passages that the file no longer has.
     for (const { source, passages } of files)
-      await this.#db.deleteWhere(COLLECTION, { file: source.path, place: { $gte: passages.length } })
+      await this.db.deleteWhere(COLLECTION, { file: source.path, place: { $gte: passages.length } })
   }
 
   async removeFile(path: string) {
-    await this.#db.deleteWhere(COLLECTION, { file: path })
+    await this.db.deleteWhere(COLLECTION, { file: path })
   }
 
-  async search(vector: Float32Array, wanted: Wanted, topK = 20): Promise<{ hits: PassageHit[]; milliseconds: number }> {
+  search(question: Question, wanted: Wanted) {
     const filter: Filter<PassageAttrs> = {
       ...(wanted.type && { type: wanted.type }),
       ...(wanted.since && { modified: { $gte: wanted.since } }),
@@ -156,42 +134,23 @@ export class Library {
       ],
     }
     const narrowed = Object.keys(filter).length > 1 || filter.$and!.length > 0
-    const began = performance.now()
-    const hits = await this.#db.search(vector, { collections: COLLECTION, topK, ...(narrowed && { filter }) })
-    return { hits, milliseconds: performance.now() - began }
+    return this.ask(question, narrowed ? filter : undefined)
   }
 
   /** Returns the passages of a file around one of them. */
   async around({ file, place, of }: PassageAttrs, reach: number) {
     const places = Array.from({ length: of }, (_, n) => n).filter((n) => Math.abs(n - place) <= reach)
-    const found = await this.#db.get(
+    const found = await this.db.get(
       COLLECTION,
       places.map((n) => idOf(file, n)),
     )
     return found.flatMap((record) => (record ? [record.attrs] : []))
   }
 
-  async vector(id: string): Promise<Float32Array | undefined> {
-    return (await this.#db.get(COLLECTION, [id]))[0]?.vector
-  }
-
-  /** Returns the files with their numbers of passages, and the ids and vectors of up to `most` passages. */
-  async survey(most: number) {
-    const { docCount } = await this.#db.footprint()
-    const every = Math.max(1, Math.ceil(docCount / most))
-    const files = new Map<string, PassageAttrs>()
-    const [ids, groups]: [string[], string[]] = [[], []]
-    const vectors = new Float32Array(Math.ceil(docCount / every) * DIMENSION)
-    let n = 0
-    for await (const { id, vector, attrs } of this.#db.records(COLLECTION)) {
-      if (attrs.place === 0) files.set(attrs.file, attrs)
-      if (n++ % every === 0 && (ids.length + 1) * DIMENSION <= vectors.length) {
-        vectors.set(vector, ids.length * DIMENSION)
-        ids.push(id)
-        groups.push(attrs.folder)
-      }
-    }
-    return { files, ids, groups, vectors: vectors.subarray(0, ids.length * DIMENSION) }
+  /** Returns the files: their paths and folders. */
+  async files() {
+    const first = await this.db.list(COLLECTION, { filter: { place: 0 }, attrs: ['file', 'folder'] })
+    return first.map(({ attrs }) => ({ file: String(attrs.file), folder: String(attrs.folder) }))
   }
 }
 

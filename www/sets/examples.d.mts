@@ -1,0 +1,1 @@
+export const EXAMPLES: Record<'dictionary' | 'emoji', { question: string; finds: string[] }[]>
