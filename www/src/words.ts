@@ -10,7 +10,10 @@ export interface Words {
 }
 
 /** The codes of errors. The page has no sharded store and no index of documents, so it never gets their codes. */
-type Code = Exclude<NidusError['code'], 'BUSY' | 'SHARD_FAILED' | 'EMBEDDER_MISMATCH' | 'EMBEDDER_FAILED' | 'CALLBACK_FAILED'>
+type Code = Exclude<
+  NidusError['code'],
+  'BUSY' | 'SHARD_FAILED' | 'EMBEDDER_MISMATCH' | 'EMBEDDER_FAILED' | 'CALLBACK_FAILED'
+>
 
 const rebuild = 'Your files are not touched by deleting the index; adding them again builds it anew.'
 
