@@ -12,7 +12,12 @@ import { ensureModel } from '../scripts/model.mjs'
 
 const WIDTHS = { wide: [1280, 900], tablet: [820, 1100], phone: [390, 844] }
 const SCHEMES = ['light', 'dark']
-const KEPT = { 'answer-wide-light': 'answer', 'answer-phone-dark': 'phone', 'race-wide-light': 'race' }
+const KEPT = {
+  'answer-wide-light': 'answer',
+  'answer-wide-dark': 'answer-dark',
+  'answer-phone-dark': 'phone',
+  'race-wide-light': 'race',
+}
 const OUT = at('www/shots/.out')
 const LONG = 180_000
 
