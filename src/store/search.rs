@@ -94,7 +94,11 @@ impl Store {
         query.filter.check()?;
         let dimension = self.dimension();
         if !vectors.len().is_multiple_of(dimension) {
-            fail!(DimensionMismatch, "{} numbers are no queries of {dimension}", vectors.len());
+            fail!(
+                DimensionMismatch,
+                "the queries have {} numbers, no multiple of the dimension ({dimension})",
+                vectors.len()
+            );
         }
         let mut queries = Vec::new();
         let count = vectors.len() / dimension;

@@ -13,7 +13,10 @@ import { isForbidden } from '../remote/worker-connection.js'
 import type { StorageKind } from '../types/index.js'
 
 const unavailable = (kind: StorageKind) =>
-  new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" does not exist in a browser`)
+  new NidusError(
+    'STORAGE_UNAVAILABLE',
+    `the storage "${kind}" does not exist in a browser: use opfs, indexeddb or memory`,
+  )
 
 /**
  * Returns whether to start a worker for a store. A page does, because only dedicated workers have file handles. A thread
