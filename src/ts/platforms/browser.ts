@@ -19,9 +19,10 @@ const unavailable = (kind: StorageKind) =>
   )
 
 /**
- * Returns whether to start a worker for a store. A page does, because only dedicated workers have file handles. A thread
- * that cannot start a worker works without one. So does a dedicated worker in Firefox: one in a hundred workers that it
- * starts does not begin, and the thread that starts it never goes on. `wanted` is true if the caller asks for a worker.
+ * Returns whether to start a worker for a store. A page does, because only dedicated workers have file handles. A
+ * thread that cannot start a worker works without one. So does a dedicated worker in Firefox: one in a hundred workers
+ * that it starts does not begin, and the thread that starts it never goes on. `wanted` is true if the caller asks for a
+ * worker.
  */
 const starts = (wanted?: unknown) =>
   typeof Worker !== 'undefined' &&
