@@ -132,7 +132,7 @@ function single(writer: Writer, key: string, operator: string, operand: unknown,
       writer.str(key)
       const bytes = writer.str(operand, what)
       if (operator !== '$startsWith' && operator !== '$contains' && bytes > MAX_PATTERN)
-        throw invalid(`${what()} has ${bytes} bytes, and ${MAX_PATTERN} are allowed: shorten it`)
+        throw invalid(`${what()} has ${bytes} bytes, more than ${MAX_PATTERN}`)
       return
     }
     case '$exists':

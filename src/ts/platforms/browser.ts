@@ -13,10 +13,7 @@ import { isForbidden } from '../remote/worker-connection.js'
 import type { StorageKind } from '../types/index.js'
 
 const unavailable = (kind: StorageKind) =>
-  new NidusError(
-    'STORAGE_UNAVAILABLE',
-    `the storage "${kind}" does not exist in a browser: use opfs, indexeddb or memory`,
-  )
+  new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" is not for browsers: use opfs, indexeddb or memory`)
 
 /**
  * Returns whether to start a worker for a store. A page does, because only dedicated workers have file handles. A

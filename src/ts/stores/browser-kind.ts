@@ -97,7 +97,7 @@ export function agreed(name: string, kind: Kind, asked: Kind | undefined): Kind 
   if (asked && asked !== kind)
     throw new NidusError(
       'STORAGE_UNAVAILABLE',
-      `the store "${name}" is kept in ${kind}, not in ${asked}: leave out \`storage\`, or pass "${kind}"`,
+      `the store "${name}" is kept in ${kind}, not in ${asked}: leave out \`storage\``,
     )
   return kind
 }

@@ -95,7 +95,7 @@ export class Leader {
     if (storage !== undefined && storage !== store.storage)
       throw new NidusError(
         'STORAGE_UNAVAILABLE',
-        `the store "${name}" is kept in ${store.storage}, not in ${storage}: leave out \`storage\`, or pass "${store.storage}"`,
+        `the store "${name}" is kept in ${store.storage}, not in ${storage}: leave out \`storage\``,
       )
     if (dimension !== undefined && dimension !== store.dimension) throw otherDimension(store.dimension, dimension)
     if (compat !== this.#spec.compat)
