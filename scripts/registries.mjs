@@ -139,10 +139,13 @@ export function moveTo(repository) {
     throw new Trouble(`${repository} is no https://github.com/OWNER/NAME`)
   const { homepage, bugs } = addresses(repository)
   const manifest = readJson(at('package.json'))
-  writeFile(
-    at('package.json'),
-    `${JSON.stringify({ ...manifest, repository: { type: 'git', url: `git+${repository}.git` }, homepage, bugs: { url: bugs } }, null, 2)}\n`,
-  )
+  const named = {
+    ...manifest,
+    repository: { type: 'git', url: `git+${repository}.git` },
+    homepage,
+    bugs: { url: bugs },
+  }
+  writeFile(at('package.json'), `${JSON.stringify(named, null, 2)}\n`)
   const cargo = readFileSync(at('Cargo.toml'), 'utf8')
   writeFile(at('Cargo.toml'), cargo.replace(/^repository = ".*"$/m, `repository = "${repository}"`))
 }

@@ -1,8 +1,11 @@
 //! The simple lower case of Unicode 17: one code point for each.
 
-/// Runs of code points that have a lower case, ascending. From the lowest bit on, each has: the first code point (21
-/// bits), how far the last one is from it (10 bits), whether only every second one has a lower case (1 bit), and the
-/// distance to the lower case, with its sign (32 bits).
+/// Runs of code points that have a lower case, ascending. The bits of each are:
+///
+/// - 0 to 20: the first code point
+/// - 21 to 30: how far the last one is from it
+/// - 31: whether only every second one has a lower case
+/// - 32 to 63: the distance to the lower case, with its sign
 #[rustfmt::skip]
 static LOWER: [u64; 185] = [
     137485091008, 137451536600, 6538920192, 18446743219011060016, 6450839858, 6471811385, 6534725962,

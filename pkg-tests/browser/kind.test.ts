@@ -196,7 +196,7 @@ describe('the kind of storage', () => {
       const error = await refusal(open(name, { storage: other }))
       expect([error?.code, error?.message]).toEqual([
         'STORAGE_UNAVAILABLE',
-        `the store "${name}" is kept in ${storage}, not in ${other}`,
+        `the store "${name}" is kept in ${storage}, not in ${other}: leave out \`storage\``,
       ])
       const again = await Nidus.open(name)
       expect([again.storage, await again.count()]).toEqual([storage, 4])
@@ -221,7 +221,7 @@ describe('the kind of storage', () => {
         const error = await refusal(open(name, { storage: other, ...options }))
         expect([error?.code, error?.message]).toEqual([
           'STORAGE_UNAVAILABLE',
-          `the store "${name}" is kept in ${storage}, not in ${other}`,
+          `the store "${name}" is kept in ${storage}, not in ${other}: leave out \`storage\``,
         ])
       }
       expect(await there(name)).toEqual([storage])

@@ -59,7 +59,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       expect(await c.count()).toBe(2)
     })
 
-    it('continue with the next leader when the leader is closed: each call is answered, each outcome known', async () => {
+    it('go on with the next leader when the leader is closed: each call is answered, each outcome known', async () => {
       const name = fresh()
       const a = await of(name)
       const b = await of(name)

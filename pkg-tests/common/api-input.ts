@@ -40,7 +40,7 @@ export function inputTests(place: Place) {
         { id: 'x', vector: [1] },
       ])
       .catch((error: Error) => error.message)
-    expect(message).toBe(`record 1 (id "x"): vector has 1 numbers, the store's dimension is ${D}`)
+    expect(message).toContain(`record 1 (id "x"): vector has 1 numbers, the store's dimension is ${D}: use the model`)
     const search = (query: unknown, options?: unknown) => codeOf(() => db.search(query as never, options as never))
     expect(await search([1])).toBe('DIMENSION_MISMATCH')
     expect(await search(vector(NaN))).toBe('INVALID_ARGUMENT')

@@ -39,8 +39,8 @@ const open = (page: Page, where: Where, name: string, options = {}) =>
   did(page, where, name, 'open', { dimension: D, ...options })
 
 /**
- * Checks that all rows from 0 to `to` are there, and no others, that each is nearest to itself, and that each word finds
- * the texts that have it.
+ * Checks that all rows from 0 to `to` are there, and no others, that each is nearest to itself, and that each word
+ * finds the texts that have it.
  */
 async function findsAll(page: Page, where: Where, name: string, to = ROWS) {
   expect(await did(page, where, name, 'count')).toBe(to)

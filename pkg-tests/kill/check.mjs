@@ -134,8 +134,8 @@ export class Checker {
         const found = words[word].sort()
         if (String(found) !== String(want))
           throw new Loss(
-            `behind operation ${at} a search for "${word}" in "${name}" finds ${found.join(' ') || 'nothing'} instead ` +
-              `of ${want.join(' ') || 'nothing'}`,
+            `behind operation ${at} a search for "${word}" in "${name}" finds ${found.join(' ') || 'nothing'} ` +
+              `instead of ${want.join(' ') || 'nothing'}`,
             { lost: Math.max(1, want.length - found.length), doubled: Math.max(0, found.length - want.length) },
           )
       }

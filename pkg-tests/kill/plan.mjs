@@ -25,8 +25,8 @@ export function vectorOf(seed, op, n) {
 }
 
 /**
- * Returns operation `op`: { kind, collection, ids, meta, weight }. The same arguments always give the same operation. The
- * attributes of its record number n have `op` and `n`.
+ * Returns operation `op`: { kind, collection, ids, meta, weight }. The same arguments always give the same operation.
+ * The attributes of its record number n have `op` and `n`.
  */
 export function operation(seed, op) {
   const r = random(seed, op)

@@ -143,7 +143,7 @@ describe('lines of JSON', () => {
     [
       'bytes that are no UTF-8',
       ['{"id":"a","vector":[1,0]}\n{"id":"', Uint8Array.of(0xff), '","vector":[1,0]}'],
-      'line 2: no UTF-8',
+      'line 2: the line is not UTF-8',
     ],
     [
       'an unknown key',
@@ -173,6 +173,7 @@ describe('lines of JSON', () => {
     ],
     ['an object', ['{"id":"a","vector":[1,0],"attrs":{"t":{"x":1}}}'], 'line 1: attribute "t" is an object'],
     ['attributes that are no object', ['{"id":"a","vector":[1,0],"attrs":[1]}'], 'line 1: "attrs" must be an object'],
+    ['no JSON', ['{"id":"a",}'], 'line 1: the line is not JSON: '],
     ['no object', ['[]'], 'line 1: an object is needed'],
     [
       'another dimension',

@@ -180,7 +180,8 @@ describe('the file of the indexes of words in a folder', () => {
       import { Nidus } from ${JSON.stringify(new URL('../../dist/node.js', import.meta.url).href)}
       for (let n = 0; ; n++) {
         const db = await Nidus.open(${JSON.stringify(name)})
-        await db.upsert('c', Array.from({ length: 400 }, (_, i) => ({ id: 'k' + i, vector: [1, 0], attrs: { body: 'bayou ' + n } })))
+        const attrs = { body: 'bayou ' + n }
+        await db.upsert('c', Array.from({ length: 400 }, (_, i) => ({ id: 'k' + i, vector: [1, 0], attrs })))
         await db.search({ text: 'river' })
         console.log('closing')
         await db.close()

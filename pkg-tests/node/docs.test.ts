@@ -65,9 +65,25 @@ it('every section of SPEC that the code names is a section of SPEC', () => {
   expect(unknown).toEqual([])
 })
 
-it('every file of tests is in the table of suites', () => {
-  const table = read('pkg-tests/README.md')
-  const isNamed = (path: string) =>
-    table.includes(posix.basename(path)) || table.includes(`${posix.basename(posix.dirname(path))}/*.test.ts`)
-  expect(committed.filter((path) => /^pkg-tests\/.*\.test\.ts$/.test(path) && !isNamed(path))).toEqual([])
+it('every file of tests is once in the table of its suites', () => {
+  const sections = read('pkg-tests/README.md').split(/^## /m)
+  const wrong: string[] = []
+  const tests = committed.filter((path) => /^pkg-tests\/.*\.test\.ts$/.test(path))
+  for (const project of ['node', 'browser', 'crash', 'runtimes']) {
+    const rows = sections.find((section) => section.startsWith(`\`${project}\``))!.match(/^\| `.*? \|/gm)!
+    const named = rows.flatMap((row) => [...row.matchAll(/`([^`]+\.test\.ts)`/g)].map(([, name]) => name!))
+    const own = tests.filter((path) => {
+      const [, folder] = path.split('/')
+      return project === (['node', 'browser', 'crash'].includes(folder!) ? folder : 'runtimes')
+    })
+    // The tables of `node` and `browser` name files without their folder.
+    const of = (name: string) => (name.includes('/') ? `pkg-tests/${name}` : `pkg-tests/${project}/${name}`)
+    const matches = (path: string, name: string) =>
+      name.endsWith('/*.test.ts') ? posix.dirname(path) === posix.dirname(of(name)) : path === of(name)
+    for (const path of own)
+      if (named.filter((name) => matches(path, name)).length !== 1) wrong.push(`${path} is not once in ${project}`)
+    for (const name of named)
+      if (!own.some((path) => matches(path, name))) wrong.push(`${name} is no file of ${project}`)
+  }
+  expect(wrong).toEqual([])
 })

@@ -363,9 +363,10 @@ describe('a vector that cannot be stored', () => {
         )
       }
       const who = `INVALID_ARGUMENT record ${at} (id "${at}"):`
-      expect(await bad(NaN)).toBe(`${who} vector[5] is NaN as a 32-bit float`)
-      expect(await bad(1e39, true)).toBe(`${who} vector[5] is Infinity as a 32-bit float`)
-      expect(await bad(-Infinity)).toBe(`${who} vector[5] is -Infinity as a 32-bit float`)
+      const most = '; vectors take numbers up to 3.4e38'
+      expect(await bad(NaN)).toBe(`${who} vector[5] is NaN as a 32-bit float${most}`)
+      expect(await bad(1e39, true)).toBe(`${who} vector[5] is Infinity as a 32-bit float${most}`)
+      expect(await bad(-Infinity)).toBe(`${who} vector[5] is -Infinity as a 32-bit float${most}`)
       expect(await bad(3e38)).toBe(`${who} the vector is too long: its squared norm overflows a 32-bit float`)
       expect(await db.hasCollection('c')).toBe(false)
       // A good batch of the same turn is stored.

@@ -17,9 +17,9 @@ impl JsStore {
     /// - Documents, with `docs`: for each of them 0 if it does not exist, or 1, its collection, its id, and all its
     ///   attributes or those of `keys`.
     ///
-    /// - Rows, with `keys` alone: the length of the log (u64), a number that tells which operations are in it (u32), and
-    ///   for each number of a document its row (u32), which is 2^32 - 1 if there is no such document. Nothing as long as
-    ///   a compaction changes the rows.
+    /// - Rows, with `keys` alone: the length of the log (u64), a checksum of its operations (u32), and for each number
+    ///   of a document its row (u32), which is 2^32 - 1 if there is no such document. Nothing as long as a compaction
+    ///   changes the rows.
     ///
     /// - Changes, without both: the numbers of the documents that changed since the last call, four bytes each. The
     ///   first number is 1 if they are all documents that there are, and otherwise 0.

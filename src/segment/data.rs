@@ -93,7 +93,7 @@ impl DataSegment {
     pub(crate) fn stage(&mut self, count: usize) -> Result<usize> {
         let first = self.matrix.len();
         if (first as u64).saturating_add(count as u64) > MAX_ROWS {
-            fail!(Capacity, "{count} rows more than {first} are too many");
+            fail!(Capacity, "{first} rows and {count} more are above the limit of {MAX_ROWS}");
         }
         self.matrix.reserve(count)?;
         Ok(first)
@@ -160,7 +160,7 @@ impl DataSegment {
     pub(crate) fn whole_rows(&self, floats: usize) -> Result<usize> {
         let dimension = self.dimension();
         if !floats.is_multiple_of(dimension) {
-            fail!(DimensionMismatch, "{floats} numbers are no whole rows of {dimension}");
+            fail!(DimensionMismatch, "{floats} numbers are no multiple of the dimension ({dimension})");
         }
         Ok(floats / dimension)
     }

@@ -116,7 +116,9 @@ impl LogSegment {
 
     /// Appends a run and publishes it. Calls `sync_data` before anything of the run can be seen.
     pub fn write(&mut self, run: &mut Run, sync_data: impl FnOnce() -> Result<()>) -> Result<(), Failure> {
-        let Some(sink) = &mut self.sink else { return Err(Unknown(error(Code::Failed, "the log is gone"))) };
+        let Some(sink) = &mut self.sink else {
+            return Err(Unknown(error(Code::Failed, "the log is gone: open the store again")));
+        };
         self.contents.len = append_run(sink.as_mut(), self.contents.len, run, self.transactional, sync_data)?;
         Ok(())
     }
@@ -151,7 +153,7 @@ impl LogSegment {
     /// host commits.
     pub fn flush(&mut self, sync_data: impl FnOnce() -> Result<()>) -> Result<()> {
         let Self { sink, contents, transactional, held } = self;
-        let Some(sink) = sink else { fail!(Failed, "the log is gone") };
+        let Some(sink) = sink else { fail!(Failed, "the log is gone: open the store again") };
         if held.is_empty() {
             if *transactional {
                 return Ok(());

@@ -70,7 +70,7 @@ impl Supplied {
         Ok(&self.rows)
     }
 
-    /// Returns room for the rows that [`wanted`](Self::wanted) returned last, one behind the other. `floats` is the
+    /// Returns room for the rows that [`wanted`](Self::wanted) returned last, one after the other. `floats` is the
     /// number of their numbers.
     pub fn space(&mut self, floats: usize, dimension: usize) -> Result<&mut [f32]> {
         if floats != self.rows.len() * dimension {

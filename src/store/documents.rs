@@ -27,7 +27,7 @@ impl Store {
     }
 
     /// Calls `each` with three kinds of numbers, little-endian: the length of the log that the documents are made of
-    /// (u64), a number that tells which frames are in it (u32), and for each number of a document its row (u32), or
+    /// (u64), a checksum of its operations (u32), and for each number of a document its row (u32), or
     /// [`u32::MAX`] if there is no such document. Does not call it while a compaction is under way.
     #[cfg(any(test, all(target_arch = "wasm32", feature = "bindings")))]
     pub(crate) fn place(&self, each: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {

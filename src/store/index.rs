@@ -21,7 +21,7 @@ pub use replay::row_beyond_data;
 /// The owner of a dead row.
 pub const DEAD: u32 = u32::MAX;
 
-/// The most rows without names, one behind the other, that one interrupted write can leave.
+/// The most rows without names, one after the other, that one interrupted write can leave.
 const INTERRUPTED_ROWS: usize = 1024;
 /// Interrupted writes can have left the rows without names if they are at most one in this many of all rows.
 const INTERRUPTED_SHARE: usize = 8;
@@ -80,7 +80,7 @@ pub struct Index {
     pub updates: usize,
     /// The number of rows without names that have a row with a name behind them.
     skipped_rows: usize,
-    /// The most of those rows that are directly one behind the other.
+    /// The most of those rows that are directly one after the other.
     widest_gap: usize,
 }
 
@@ -109,8 +109,8 @@ impl Index {
     }
 
     /// Returns whether interrupted writes can have left the rows without names. That is so if there are no more of them
-    /// in one place than one write leaves, if they are few in all, and if the last row has a name. (Rows without names
-    /// at the end of the data may as well be those of a log that lost its last operations.)
+    /// in one place than one write leaves, if they are few in all, and if the last row has a name. (At the end of the
+    /// data they may also belong to operations that the log has lost.)
     pub fn left_by_writes(&self, rows: usize) -> bool {
         self.widest_gap <= INTERRUPTED_ROWS && self.skipped_rows * INTERRUPTED_SHARE <= rows && rows <= self.owner.len()
     }
@@ -124,8 +124,8 @@ impl Index {
         self.docs.get(doc as usize).is_some_and(|found| self.owner.get(found.row as usize) == Some(&doc))
     }
 
-    /// Calls `each` with every document of a collection, in no order. A large collection is read in the order of memory,
-    /// which is several times as fast as the order of its table.
+    /// Calls `each` with every document of a collection, in no order. A large collection is read in the order of
+    /// memory, which is several times as fast as the order of its table.
     pub fn each_doc(&self, number: u32, collection: &Collection, each: &mut dyn FnMut(u32)) {
         if collection.len() * 4 < self.docs.len() {
             collection.docs().for_each(each);

@@ -110,8 +110,9 @@ impl Store {
         self.orphaned
     }
 
-    /// Returns whether automatic compaction may run. It may not if the opening had to cut something off, or if more
-    /// rows have no name than interrupted writes leave: somebody may still have the log that names them.
+    /// Returns whether automatic compaction may run. It may not if the opening had to cut something off, or if there
+    /// are more rows without a name than interrupted writes can leave: somebody may still have the log that names
+    /// them.
     pub fn tidies_itself(&self) -> bool {
         (self.orphaned == 0 || self.left_by_writes) && self.recovery.log_bytes + self.recovery.data_bytes == 0
     }

@@ -90,7 +90,7 @@ impl Opening {
         self.data.rows_so_far().map_or(0, |(matrix, _)| matrix.dimension())
     }
 
-    /// Takes some of the rows, one behind the other, and makes the basis from them. See
+    /// Takes some of the rows, one after the other, and makes the basis from them. See
     /// [`wants_sample`](Self::wants_sample).
     pub fn sample(&mut self, rows: &[f32]) -> Result<()> {
         let (Some(total), Some((matrix, _))) = (self.data.rows(), self.data.rows_so_far()) else { return Ok(()) };

@@ -163,7 +163,7 @@ pub(crate) fn unit_query(vector: &[f32], dimension: usize) -> Result<Vec<f32>> {
 }
 
 #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
-/// Reads ids that are packed one behind the other, each with its length.
+/// Reads ids that are packed one after the other, each with its length.
 pub(crate) fn ids(bytes: &[u8], count: usize) -> impl Iterator<Item = Result<&str>> {
     let mut reader = Reader::new(bytes);
     (0..count).map(move |n| reader.str().map_err(|bad| bad.error(crate::Code::InvalidArgument, &format!("id {n}"))))

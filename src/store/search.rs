@@ -64,7 +64,7 @@ impl Store {
         Ok(self.search_many(vector, query)?.pop().unwrap_or_default())
     }
 
-    /// Searches for each of several vectors, as [`search`](Self::search) does. They are one behind the other in
+    /// Searches for each of several vectors, as [`search`](Self::search) does. They are one after the other in
     /// `vectors`. Returns the results in the same order. Up to eight vectors share a pass over the rows.
     pub fn search_many(&self, vectors: &[f32], query: &Query<'_>) -> Result<Vec<Vec<Hit>>> {
         let mut searching = self.begin_search(vectors, query.clone())?;
@@ -88,13 +88,17 @@ impl Store {
         searching.found.iter().map(|found| found.iter().map(hit).collect()).collect()
     }
 
-    /// Begins a search for each of several queries, one behind the other in `vectors`. `advance_search` goes on with
+    /// Begins a search for each of several queries, one after the other in `vectors`. `advance_search` goes on with
     /// it.
     pub fn begin_search(&self, vectors: &[f32], query: Query<'_>) -> Result<Searching> {
         query.filter.check()?;
         let dimension = self.dimension();
         if !vectors.len().is_multiple_of(dimension) {
-            fail!(DimensionMismatch, "{} numbers are no queries of {dimension}", vectors.len());
+            fail!(
+                DimensionMismatch,
+                "the queries have {} numbers, no multiple of the dimension ({dimension})",
+                vectors.len()
+            );
         }
         let mut queries = Vec::new();
         let count = vectors.len() / dimension;

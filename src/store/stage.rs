@@ -39,7 +39,7 @@ fn not_storable(record: usize, id: &str, vector: &[f32]) -> crate::Error {
             } else {
                 "-Infinity"
             };
-            format!("vector[{at}] is {name} as a 32-bit float")
+            format!("vector[{at}] is {name} as a 32-bit float; vectors take numbers up to 3.4e38")
         }
         None => "the vector is too long: its squared norm overflows a 32-bit float".to_string(),
     };
@@ -164,7 +164,11 @@ impl Store {
     ) -> Result<usize> {
         self.check_writable()?;
         if Some(floats) != count.checked_mul(self.dimension()) {
-            fail!(DimensionMismatch, "{count} vectors of {} numbers are not {floats} numbers", self.dimension());
+            fail!(
+                DimensionMismatch,
+                "the batch has {count} records and {floats} numbers; the dimension is {}",
+                self.dimension()
+            );
         }
         self.check_capacity(count)?;
         let mark = self.mark();

@@ -56,9 +56,9 @@ const GROWTH: usize = 4;
 const STEP: usize = 128 * 384;
 /// The number of bytes of codes that are read for one query after the other. They stay in the first cache.
 const BLOCK: usize = 1 << 14;
-/// A new basis is looked for if there are at least this many new rows, and the basis leaves this many times as much of
-/// them as of the rows that it was made from. The new rows must also be a certain part (one in `GROWTH`) of the rows
-/// before them. Otherwise a store whose later rows always differ would be coded again every few thousand rows.
+/// A new basis is looked for if there are this many new rows, and the old basis leaves 1.15 times the remainder on them
+/// that it leaves on its own rows. The new rows must also be a certain part (one in `GROWTH`) of the rows before them.
+/// Otherwise a store whose later rows always differ would be coded again every few thousand rows.
 const DRIFTED: (usize, f32) = (4096, 1.15);
 
 /// The codes of the rows `0..rows()`. Their number is a multiple of [`GROUP`].

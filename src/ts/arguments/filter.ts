@@ -127,18 +127,20 @@ function single(writer: Writer, key: string, operator: string, operand: unknown,
     case '$iglob':
     case '$startsWith':
     case '$contains':
-    case '$icontains':
-      checkString(operand, what)
-      if (operator !== '$startsWith' && operator !== '$contains' && operand.length > MAX_PATTERN)
-        throw invalid(`${what()} has more than ${MAX_PATTERN} bytes`)
+    case '$icontains': {
       writer.u8(TEXTS[operator])
       writer.str(key)
-      return writer.str(operand)
+      const bytes = writer.str(operand, what)
+      if (operator !== '$startsWith' && operator !== '$contains' && bytes > MAX_PATTERN)
+        throw invalid(`${what()} has ${bytes} bytes, more than ${MAX_PATTERN}`)
+      return
+    }
     case '$exists':
       if (typeof operand !== 'boolean') throw invalid(`${what()} takes true or false, not ${describe(operand)}`)
       if (!operand) writer.u8(NOT)
       writer.u8(EXISTS)
-      return writer.str(key)
+      writer.str(key)
+      return
     case '$not':
       writer.u8(NOT)
       return conditions(writer, key, operand, depth + 1)

@@ -27,7 +27,10 @@ export const recordName = (i: number, id: unknown) =>
   `record ${i}${typeof id === 'string' ? ` (id ${describe(id)})` : ''}`
 
 const wrongLength = (who: string, length: number, dimension: number) =>
-  new NidusError('DIMENSION_MISMATCH', `${who}: vector has ${length} numbers, the store's dimension is ${dimension}`)
+  new NidusError(
+    'DIMENSION_MISMATCH',
+    `${who}: vector has ${length} numbers, the store's dimension is ${dimension}: use the model that made its vectors`,
+  )
 
 export function captureBatch(input: unknown, dimension: number, way: Way): Captured {
   return reading('the batch', () => {
@@ -188,7 +191,7 @@ export function checkVector(vector: Float32Array, who: string) {
   throw invalid(
     bad < 0
       ? `${who}: the vector is too long: its squared norm overflows a 32-bit float`
-      : `${who}: vector[${bad}] is ${vector[bad]} as a 32-bit float`,
+      : `${who}: vector[${bad}] is ${vector[bad]} as a 32-bit float; vectors take numbers up to 3.4e38`,
   )
 }
 

@@ -100,14 +100,11 @@ export function checkOpen(
   if (workers !== undefined && !(Number.isInteger(workers) && workers >= 1 && workers <= 256))
     throw invalid(`workers must be an integer from 1 to 256, not ${describe(workers)}`)
   if (memory === 'compact' && storage === 'memory')
-    throw new NidusError(
-      'UNSUPPORTED',
-      'memory: "compact" is for stores whose rows are elsewhere, not for storage: "memory"',
-    )
+    throw new NidusError('UNSUPPORTED', 'storage: "memory" has all rows in memory: leave out memory: "compact"')
   if (multiTab && (typeof storage === 'object' || storage === 'fs' || storage === 'memory'))
-    throw new NidusError('UNSUPPORTED', 'multiTab is for stores in opfs and indexeddb')
+    throw new NidusError('UNSUPPORTED', 'multiTab is for stores in opfs and indexeddb: leave it out here')
   if (memory === 'compact' && workers !== undefined && workers > 1)
-    throw new NidusError('UNSUPPORTED', 'workers > 1 goes with memory: "full" only')
+    throw new NidusError('UNSUPPORTED', 'workers > 1 needs memory: "full"; with "compact" use workers: 1')
   return {
     name: checkName(name),
     storage: typeof storage === 'object' ? 'own' : storage,

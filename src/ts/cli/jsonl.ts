@@ -74,7 +74,7 @@ export function parse(bytes: Buffer, first: boolean, who: () => string): Record<
   try {
     text = decoder.decode(bytes)
   } catch (cause) {
-    throw new NidusError('INVALID_ARGUMENT', `${who()}: no UTF-8`, { cause })
+    throw new NidusError('INVALID_ARGUMENT', `${who()}: the line is not UTF-8`, { cause })
   }
   if (first && text.startsWith('\uFEFF')) text = text.slice(1)
   if (text.trim() === '') return undefined
@@ -82,7 +82,7 @@ export function parse(bytes: Buffer, first: boolean, who: () => string): Record<
   try {
     line = parseExactly(text)
   } catch (cause) {
-    throw new NidusError('INVALID_ARGUMENT', `${who()}: no JSON`, { cause })
+    throw new NidusError('INVALID_ARGUMENT', `${who()}: the line is not JSON: ${(cause as Error).message}`, { cause })
   }
   if (!isPlainObject(line)) throw invalid(`${who()}: an object is needed, not ${describe(line)}`)
   return line

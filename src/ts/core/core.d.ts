@@ -277,9 +277,9 @@ export class Store {
    * Documents, with `docs`: for each of them u8 0 if it does not exist, or u8 1, str collection, str id, attrs. `keys`,
    * packed like ids, names the attributes to return. Undefined: all.
    *
-   * Rows, without `docs` and with any `keys`: the length of the log (u64), a number that tells which operations are in
-   * it (u32), and the row of each document in the order of their numbers (u32, 2^32 - 1 if there is no such document).
-   * Nothing is returned while a compaction changes the rows.
+   * Rows, without `docs` and with any `keys`: the length of the log (u64), a checksum of its operations (u32), and the
+   * row of each document in the order of their numbers (u32, 2^32 - 1 if there is no such document). Nothing is
+   * returned while a compaction changes the rows.
    */
   documents(docs?: Uint32Array, keys?: Uint8Array): Uint8Array
   /**

@@ -85,7 +85,7 @@ async function start(source: WasmSource | undefined) {
   const module = source === undefined ? await own() : await compile(source)
   // Checked first: after one attempt to instantiate, even a failed one, the glue takes no other module.
   if (!WebAssembly.Module.exports(module).some(({ name }) => name === '__wbindgen_start')) {
-    throw new NidusError('UNSUPPORTED', 'this .wasm file is not from nidus-wasm')
+    throw new NidusError('UNSUPPORTED', 'this .wasm file is not of this nidus-wasm: pass the one in its dist')
   }
   try {
     initSync({ module })
@@ -129,7 +129,7 @@ export async function compile(
     ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     : new Uint8Array(bytes as ArrayBuffer)
   if (!(view[0] === 0 && view[1] === 0x61 && view[2] === 0x73 && view[3] === 0x6d)) {
-    throw new NidusError('FAILED', "the .wasm file is no wasm (it is often a server's HTML page)")
+    throw new NidusError('FAILED', 'the .wasm file is no wasm (an HTML page?): check its address')
   }
   try {
     return await WebAssembly.compile(view)

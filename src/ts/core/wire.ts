@@ -115,7 +115,8 @@ export class Writer {
     this.#view.setFloat64(at, value, true)
   }
 
-  str(text: unknown, what: () => string = () => 'a text') {
+  /** Writes a text. Returns the number of its bytes in UTF-8. */
+  str(text: unknown, what: () => string = () => 'a text'): number {
     if (typeof text !== 'string') throw invalid(`${what()} must be a string, not ${describe(text)}`)
     const { length } = text
     const at = this.#reserve(8 + length * 3)
@@ -132,6 +133,7 @@ export class Writer {
     this.#view.setUint32(at, written, true)
     this.#view.setUint32(at + 4, 0, true)
     this.#length = at + 8 + written
+    return written
   }
 
   value(value: unknown, what: () => string) {
@@ -139,7 +141,8 @@ export class Writer {
     switch (typeof value) {
       case 'string':
         this.u32(STR)
-        return this.str(value, what)
+        this.str(value, what)
+        return
       case 'boolean':
         this.u32(BOOL)
         return this.u8(value ? 1 : 0)

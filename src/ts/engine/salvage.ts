@@ -31,7 +31,8 @@ export interface SalvageHosts {
 export async function salvage(spec: SalvageSpec, hosts: SalvageHosts, wasm?: WasmSource): Promise<SalvageReport> {
   await loadWhole(wasm)
   needWhole('a salvage')
-  if (await exists(hosts.probe)) throw new NidusError('ALREADY_EXISTS', `there is a store "${spec.into}"`)
+  if (await exists(hosts.probe))
+    throw new NidusError('ALREADY_EXISTS', `the target "${spec.into}" exists: pass another name for \`into\``)
   const core = await hosts.from((host) => readAll(spec, host))
   try {
     const work = hosts.into(async (host) => {
@@ -173,7 +174,7 @@ async function writeInto(name: string, host: Host, store: ReturnType<Salvage['fi
   try {
     checkFiles(old)
     await checkOurs(name, old)
-    if (isStore(old)) throw new NidusError('ALREADY_EXISTS', `there is a store "${name}"`)
+    if (isStore(old)) throw new NidusError('ALREADY_EXISTS', `the target "${name}" exists: pass another \`into\``)
   } catch (error) {
     await refuse(old, host)
     throw storageError(error, 'what is there could not be read')

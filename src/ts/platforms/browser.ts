@@ -13,12 +13,13 @@ import { isForbidden } from '../remote/worker-connection.js'
 import type { StorageKind } from '../types/index.js'
 
 const unavailable = (kind: StorageKind) =>
-  new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" does not exist in a browser`)
+  new NidusError('STORAGE_UNAVAILABLE', `the storage "${kind}" is not for browsers: use opfs, indexeddb or memory`)
 
 /**
- * Returns whether to start a worker for a store. A page does, because only dedicated workers have file handles. A thread
- * that cannot start a worker works without one. So does a dedicated worker in Firefox: one in a hundred workers that it
- * starts does not begin, and the thread that starts it never goes on. `wanted` is true if the caller asks for a worker.
+ * Returns whether to start a worker for a store. A page does, because only dedicated workers have file handles. A
+ * thread that cannot start a worker works without one. So does a dedicated worker in Firefox: one in a hundred workers
+ * that it starts does not begin, and the thread that starts it never goes on. `wanted` is true if the caller asks for a
+ * worker.
  */
 const starts = (wanted?: unknown) =>
   typeof Worker !== 'undefined' &&

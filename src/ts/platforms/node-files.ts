@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Runtime, WasmFiles } from '../runtime/configure.js'
 
-// `new URL('…', import.meta.url)` would not do: webpack would take it for an asset and pass a wrong URL to readFileSync.
+// `new URL('…', import.meta.url)` would not do: webpack would take it for an asset and pass a wrong URL to
+// readFileSync.
 // Each name is written out: Turbopack takes a name that it cannot know for any file of the package.
 const here = import.meta.url
 export const searchWorker = () => new URL('./search-worker-node.js', here)

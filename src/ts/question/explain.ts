@@ -1,12 +1,24 @@
 import type { Condition, Counted } from '../contract/query.js'
 import { isPlainObject } from '../core/wire.js'
 import { TYPES, typeOf } from '../text/values.js'
-import type { AttrValue, FilterKey } from '../types/index.js'
+import type { AttrValue, FilterKey, Operators } from '../types/index.js'
 
 const STRING = [TYPES.indexOf('string')]
 const LIST = [TYPES.indexOf('list')]
-/** The types that the operators on strings and lists match. The other operators match the type of their operand. */
-const MATCHED: { [operator: string]: number[] | undefined } = {
+/** The operator matches values of its operand's type alone. */
+const OPERAND = 0
+/** The operator can match a record without a value of the operand's type. */
+const ANY = 1
+/** The types of value that each operator can match. */
+const MATCHED = {
+  $eq: OPERAND,
+  $ne: ANY,
+  $in: OPERAND,
+  $nin: ANY,
+  $gt: OPERAND,
+  $gte: OPERAND,
+  $lt: OPERAND,
+  $lte: OPERAND,
   $glob: STRING,
   $iglob: STRING,
   $startsWith: STRING,
@@ -14,9 +26,9 @@ const MATCHED: { [operator: string]: number[] | undefined } = {
   $contains: [...STRING, ...LIST],
   $containsAny: LIST,
   $containsAll: LIST,
-}
-/** The operators that can match a record without a value of the operand's type. */
-const ANY = new Set(['$ne', '$nin', '$exists', '$not'])
+  $exists: ANY,
+  $not: ANY,
+} satisfies Record<keyof Operators, typeof OPERAND | typeof ANY | number[]>
 
 /** Returns the conditions of a filter that has been checked. */
 export function conditionsOf(filter: unknown): Condition[] {
@@ -28,7 +40,7 @@ export function conditionsOf(filter: unknown): Condition[] {
       else if (!isPlainObject(value)) found.push({ key, types: negated ? undefined : [typeOf(value as AttrValue)] })
       else
         for (const [operator, operand] of Object.entries(value))
-          found.push({ key, types: negated || ANY.has(operator) ? undefined : typesOf(operator, operand) })
+          found.push({ key, types: negated ? undefined : typesOf(operator, operand) })
     }
   }
   if (filter !== undefined) walk(filter as { [key: string]: unknown }, false)
@@ -36,9 +48,12 @@ export function conditionsOf(filter: unknown): Condition[] {
   return [...all.values()]
 }
 
-const typesOf = (operator: string, operand: unknown): number[] =>
-  MATCHED[operator] ??
-  (operator === '$in' ? [...new Set((operand as AttrValue[]).map(typeOf))] : [typeOf(operand as AttrValue)])
+function typesOf(operator: string, operand: unknown): number[] | undefined {
+  const matched = MATCHED[operator as keyof Operators]
+  if (matched === ANY) return undefined
+  if (matched !== OPERAND) return matched
+  return [...new Set((operator === '$in' ? (operand as AttrValue[]) : [operand as AttrValue]).map(typeOf))]
+}
 
 const NAMES = {
   null: 'null',

@@ -1,16 +1,32 @@
 import type { Args, Result } from '../contract/calls.js'
 import { MOST_KEYS, TEXT_SHARE, type QueryArgs, type QueryHits } from '../contract/query.js'
 import { checkCount, checkMinScore, checkTopK, collectionNames } from '../arguments/input.js'
-import { GROUP_BY, FACET, checkKeys } from '../arguments/keys.js'
+import { GROUP_BY, FACET, checkKeys, type KeysOf } from '../arguments/keys.js'
 import { oneOf } from '../arguments/options.js'
 import { invalid } from '../errors/errors.js'
 import { conditionsOf, explained } from './explain.js'
 import { Reader, checkString, describe, isPlainObject } from '../core/wire.js'
-import type { Attrs, AttrsOf, AttrValue, Hit, Hits, Listed } from '../types/index.js'
+import type {
+  Attrs,
+  AttrsOf,
+  AttrValue,
+  Hit,
+  Hits,
+  Listed,
+  ListOptions,
+  QuestionOptions,
+  SimilarOptions,
+  TextOptions,
+} from '../types/index.js'
 
 export { decodeSettings, settingsOf } from '../text/settings.js'
 
 // Questions with words, and answers in other shapes than a list of the nearest. It is loaded with the first one.
+
+/** The options of a search or a list that are captured together. Their values are not checked yet. */
+type Options = {
+  [K in Exclude<keyof QuestionOptions | keyof SimilarOptions | keyof ListOptions, 'filter' | 'signal'>]?: unknown
+}
 
 /** The arguments that the caller gave, as they were at the time of the call. */
 export interface Asked {
@@ -24,7 +40,7 @@ export interface Asked {
   /** The filter as the caller gave it, if the answer is to explain it. */
   conditions?: unknown
   /** Has known keys only. */
-  options: { [key: string]: unknown }
+  options: Options
   dimension: number
 }
 /** Makes a call of the store. */
@@ -34,16 +50,51 @@ export type CallOf = <M extends 'query' | 'records'>(method: M, args: Args<M>) =
 const MOST_TEXT = 1 << 20
 
 /** The options of a question with words. */
-const FOR_WORDS = ['fusion', 'match', 'prefix', 'fuzzy', 'forms', 'fields', 'highlight']
+const FOR_WORDS = Object.keys({
+  fusion: 1,
+  match: 1,
+  prefix: 1,
+  fuzzy: 1,
+  forms: 1,
+  fields: 1,
+  highlight: 1,
+} satisfies KeysOf<TextOptions>) as (keyof TextOptions)[]
 
 /** Returns the arguments of the call for a question. Throws INVALID_ARGUMENT if one of them is wrong. */
-export function argsOf({ text, vector, collection, id, filter, conditions, options }: Asked): QueryArgs {
+export function argsOf({
+  text,
+  vector,
+  collection,
+  id,
+  filter,
+  conditions,
+  options,
+}: Omit<Asked, 'options'> & { options: Omit<Options, 'limit' | 'orderBy'> }): QueryArgs {
   if (text !== undefined) {
     if (typeof text !== 'string') throw invalid(`text must be a string, not ${describe(text)}`)
     if (text.length > MOST_TEXT) throw invalid(`the text has ${text.length} characters, more than ${MOST_TEXT}`)
   }
-  const { topK, offset, minScore, match, prefix, fuzzy, forms, fields, highlight, attrs, groupBy, facets, explain } =
-    options
+  const {
+    collections,
+    topK,
+    offset,
+    minScore,
+    withVectors,
+    fusion,
+    match,
+    prefix,
+    fuzzy,
+    forms,
+    fields,
+    highlight,
+    attrs,
+    groupBy,
+    facets,
+    explain,
+    ...others
+  } = options
+  // This does not compile if an option is forgotten above.
+  void (others satisfies Record<string, never>)
   if (text === undefined) {
     if (vector === undefined && collection === undefined)
       throw invalid('search: the question has no text and no vector; it takes { text }, { vector } or both')
@@ -59,14 +110,14 @@ export function argsOf({ text, vector, collection, id, filter, conditions, optio
     // A lone surrogate separates words, as it does in texts.
     text: text?.replace(/\p{Surrogate}/gu, '\uFFFD'),
     vector,
-    collections: collectionNames(options.collections),
+    collections: collectionNames(collections),
     filter,
     topK: checkTopK(topK),
     offset: offset === undefined ? 0 : checkCount(offset, 'offset'),
     minScore: checkMinScore(minScore),
-    withVectors: options.withVectors === true,
+    withVectors: withVectors === true,
     attrs: attrs === undefined || attrs === true ? undefined : attrs === false ? [] : names(attrs, 'attrs'),
-    fusion: fusionOf(options.fusion),
+    fusion: fusionOf(fusion),
     matchAll: match === 'all',
     prefix: prefix === true,
     fuzzy: fuzzy === 'every' ? 2 : fuzzy === 1 ? 1 : 0,

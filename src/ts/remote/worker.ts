@@ -18,7 +18,8 @@ interface Scope {
 
 /**
  * Serves one store to the page that started this worker. `needsWhole` is given in the small worker, which knows only
- * OPFS: it is the error that is thrown where an open needs more. `more` gives the functions that only the other one has.
+ * OPFS: it is the error that is thrown where an open needs more. `more` gives the functions that only the other one
+ * has.
  */
 export function serve(
   scope: Scope,

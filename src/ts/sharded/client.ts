@@ -271,7 +271,7 @@ export class Client<A extends AttrsOf<A> = Attrs> {
           `records are on their way, and waited for is shard ${[...waits].join(', ')}, which does not answer`,
           [...waits],
         )
-      throw new NidusError('BUSY', 'records are on their way all the time')
+      throw new NidusError('BUSY', 'records moved between shards during every try: try again later')
     })
   }
 

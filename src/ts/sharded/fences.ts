@@ -11,7 +11,8 @@ const GIVEN_UP = 'nidus-given-up/'
 /** The number of clients for which a shard remembers the writes that they gave up. */
 const MOST_CLIENTS = 1000
 
-const late = (who: string) => new NidusError('ABORTED', `${who} gave this up, and has sent something else since`)
+const late = (who: string) =>
+  new NidusError('ABORTED', `this came late: ${who} had given it up. Nothing of it was done`)
 
 /**
  * Refuses messages that were given up. Before a newer message is let in, the shard stores what it must refuse from then

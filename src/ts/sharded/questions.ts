@@ -66,7 +66,7 @@ async function counted(requests: Requests, at: At, args: QueryArgs): Promise<Fou
   for (let tries = 1; ; tries++) {
     const answers = await requests.founds(at, only)
     if (await isStill(requests, at, answers)) return answers
-    if (tries === TRIES) throw new NidusError('BUSY', 'records are on their way all the time')
+    if (tries === TRIES) throw new NidusError('BUSY', 'records moved between shards during every try: try again later')
     await pause()
   }
 }

@@ -56,7 +56,7 @@ export class Requests {
         return await work({ layout, timeout, signal })
       } catch (error) {
         if (!(error instanceof Stale)) throw error
-        if (tries === TRIES) throw new NidusError('BUSY', 'the store changes its shards all the time')
+        if (tries === TRIES) throw new NidusError('BUSY', 'the layout changed during every try: try again later')
         this.#layout = Promise.resolve(error.layout)
       }
     }

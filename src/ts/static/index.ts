@@ -19,7 +19,8 @@ const TIMEOUT_MS = 30_000
 /** A timer with a longer delay would fire at once. */
 const LONGEST_MS = 2 ** 31 - 1
 
-const readOnly = () => new NidusError('READ_ONLY', 'a static index is only read')
+const readOnly = () =>
+  new NidusError('READ_ONLY', 'a store from fromStatic cannot be written: import it with Nidus.import')
 
 /** Makes a handle that the engine can read from. It has no methods that write. */
 function handleOf(file: StaticFile): SyncAccessHandle {

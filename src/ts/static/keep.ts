@@ -16,7 +16,9 @@ export interface Place {
 const NAME = 'nidus-static-pairs'
 const EARLIER = 'nidus-static'
 const unavailable = (what: string, cause?: unknown) =>
-  new NidusError('STORAGE_UNAVAILABLE', `there is no ${what} here that could keep the files`, { cause })
+  new NidusError('STORAGE_UNAVAILABLE', `there is no ${what} here that could keep the files: set cache: false`, {
+    cause,
+  })
 
 /** Returns a kind of storage, or throws. Where storage is denied (in a sandboxed frame), even reading it may throw. */
 async function there<T>(what: string, get: () => T | undefined | Promise<T>): Promise<T> {

@@ -24,7 +24,7 @@ export async function withHost<T>(spec: Wanted, open: (host: Host) => Promise<T>
   const { storage, name } = spec
   if (storage === 'memory') return open(memoryHost(name))
   if (storage !== undefined && !(storage in KINDS))
-    throw new NidusError('UNSUPPORTED', `this version has no storage ${storage}`)
+    throw new NidusError('UNSUPPORTED', `this version has no storage ${storage}: use opfs, indexeddb or memory`)
   return guarded(name, { mode: 'shared' }, async () => {
     const kind = await kindOf(spec, storage as Kind | undefined)
     try {
@@ -95,7 +95,10 @@ export function agreed(name: string, kind: Kind, asked: Kind | undefined): Kind 
       `the store "${name}" is kept in ${kind}, which this version of nidus-wasm does not know`,
     )
   if (asked && asked !== kind)
-    throw new NidusError('STORAGE_UNAVAILABLE', `the store "${name}" is kept in ${kind}, not in ${asked}`)
+    throw new NidusError(
+      'STORAGE_UNAVAILABLE',
+      `the store "${name}" is kept in ${kind}, not in ${asked}: leave out \`storage\``,
+    )
   return kind
 }
 

@@ -93,7 +93,10 @@ export class Leader {
 
   #check({ dimension, compat, name, storage }: OpenSpec, store: Backend) {
     if (storage !== undefined && storage !== store.storage)
-      throw new NidusError('STORAGE_UNAVAILABLE', `the store "${name}" is kept in ${store.storage}, not in ${storage}`)
+      throw new NidusError(
+        'STORAGE_UNAVAILABLE',
+        `the store "${name}" is kept in ${store.storage}, not in ${storage}: leave out \`storage\``,
+      )
     if (dimension !== undefined && dimension !== store.dimension) throw otherDimension(store.dimension, dimension)
     if (compat !== this.#spec.compat)
       throw invalid(

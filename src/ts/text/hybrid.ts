@@ -18,10 +18,10 @@ const NEAR = 8
 const WORDS = 32
 
 /**
- * Returns the exact `most` best documents by `(1 - a) * max(0, cosine) + a * BM25 / ceiling`. The search by vector
- * gives its best documents. No other document has a higher cosine than the last of these. The search by words gives its
- * best documents, and a limit for all others, in the same way. If the sum of both limits is below the score of the last
- * of the `most` best, no document that neither search found can be among the best.
+ * Returns the exact `most` best documents by `(1 - a) * max(0, cosine) + a * BM25 / ceiling`. The ceiling is the
+ * highest score that any document could have for the words. The search by vector and the search by words return their
+ * best documents. Let v and w be what the lowest of each adds to a score. A document that neither returned scores at
+ * most v + w. If that is below the last of the `most` best, the best are complete.
  */
 export async function byWeights(
   host: TextHost,

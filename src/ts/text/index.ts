@@ -11,7 +11,7 @@ import { derivedOf } from './derived/where.js'
 import { Documents } from './documents.js'
 import { countTypes } from './explain.js'
 import { facet } from './facets.js'
-import { Follower, settingsIn } from './follower.js'
+import { IndexKeeper, settingsIn } from './index-keeper.js'
 import { ALL, groupsOf, type Ranking } from './groups.js'
 import { hitsOf, vectorsOf } from './hits.js'
 import { FirstById } from './first-by-id.js'
@@ -71,7 +71,7 @@ class Texts implements TextStore {
   readonly #host: TextHost
   readonly #wasm: () => Promise<WebAssembly.Module>
   readonly #documents: Documents
-  readonly #follower: Follower
+  readonly #keeper: IndexKeeper
   readonly #columns: Columns
   readonly #firstById: FirstById
   readonly #setting = new InOrder()
@@ -89,12 +89,12 @@ class Texts implements TextStore {
     this.#host = host
     this.#wasm = wasm
     this.#documents = new Documents(host)
-    this.#follower = new Follower(host, this.#documents)
+    this.#keeper = new IndexKeeper(host, this.#documents)
     this.#columns = new Columns(host, this.#documents)
     this.#firstById = new FirstById(host)
     this.#documents.listen(this.#firstById)
     const derived = derivedOf(host.open.host)
-    this.#saver = derived && new Saver(host, derived, this.#documents, this.#follower)
+    this.#saver = derived && new Saver(host, derived, this.#documents, this.#keeper)
     if (settingsIn(host).size > 0)
       void this.#start(undefined)
         .then(() => this.wrote())
@@ -137,8 +137,8 @@ class Texts implements TextStore {
 
   async #catchUp() {
     const between = () => this.#check(undefined)
-    await this.#follower.follow(between)
-    if (!this.#saver?.busy) await this.#follower.settle(between)
+    await this.#keeper.catchUp(between)
+    if (!this.#saver?.busy) await this.#keeper.settle(between)
   }
 
   /** Writes the derived file, if that is due. A search after a write ends the writing. Then it is tried again. */
@@ -185,7 +185,7 @@ class Texts implements TextStore {
     return this.#host.reading(async () => {
       between()
       if (slow) await this.#host.match(slow, signal)
-      if (args.text !== undefined) await this.#follower.follow(between)
+      if (args.text !== undefined) await this.#keeper.catchUp(between)
       const hits = await (args.orderBy ? this.#list(args, between, signal) : this.#answer(args, between, signal))
       if (args.explain) hits.explain = await this.#explain(args, args.explain, between)
       return hits
@@ -200,18 +200,18 @@ class Texts implements TextStore {
     if (groupBy) await this.#columns.of(groupBy.key, between)
     for (const { key } of [...(orderBy ?? []), ...(explain ?? [])]) await this.#columns.of(key, between)
     if (text === undefined) return
-    const many = this.#follower.behind > MANY
-    await this.#follower.follow(between)
+    const many = this.#keeper.behind > MANY
+    await this.#keeper.catchUp(between)
     // A search takes in a few new documents by itself. Many are taken in beforehand, in slices.
-    if (many) await this.#follower.settle(between)
+    if (many) await this.#keeper.settle(between)
   }
 
   async #answer(asked: QueryArgs, between: () => void, signal: AbortSignal | undefined): Promise<QueryHits> {
     const host = this.#host
     const { like } = asked
-    if (asked.statistics === 'own') return { ...NOTHING, statistics: Words.count(host, asked, this.#follower.indexes) }
+    if (asked.statistics === 'own') return { ...NOTHING, statistics: Words.count(host, asked, this.#keeper.indexes) }
     const args = like && !asked.vector ? { ...asked, vector: await vectorOf(host, like, signal) } : asked
-    const words = args.text === undefined ? undefined : Words.of(host, args, this.#follower.indexes)
+    const words = args.text === undefined ? undefined : Words.of(host, args, this.#keeper.indexes)
     try {
       const { groupBy, offset, topK } = args
       const among = words || args.facets || args.only ? matching(host, args) : undefined
@@ -304,32 +304,32 @@ class Texts implements TextStore {
       await this.#start(signal)
       const source = settings && encodeSettings(settings)
       if (settingsIn(this.#host).get(collection) === source) return
-      if (!source || this.#follower.fits(collection, settings)) {
+      if (!source || this.#keeper.fits(collection, settings)) {
         await set(source)
         return this.wrote()
       }
-      const indexed = this.#host.run(() => this.#follower.begin(collection, source))
+      const indexed = this.#host.run(() => this.#keeper.begin(collection, source))
       try {
-        await this.#follower.complete(indexed, (done, total) => {
+        await this.#keeper.complete(indexed, (done, total) => {
           this.#check(signal)
           onProgress?.(done, total)
         })
         await set(source)
       } finally {
-        if (!this.#freed) this.#follower.end(indexed)
+        if (!this.#freed) this.#keeper.end(indexed)
       }
       onProgress?.(indexed.seen, indexed.seen)
     })
   }
 
   footprint(): TextFootprint | undefined {
-    return this.#ready ? this.#follower.footprint() : undefined
+    return this.#ready ? this.#keeper.footprint() : undefined
   }
 
   async end() {
     this.#freed = true
     if (this.#ready) await this.#saver?.end()
-    this.#follower.free()
+    this.#keeper.free()
   }
 }
 

@@ -1,7 +1,7 @@
 import { checkFields } from '../arguments/fields.js'
 import type { OwnStatistics, QueryArgs } from '../contract/query.js'
 import type { TextHost } from '../engine/text-host.js'
-import { Indexed } from './follower.js'
+import { Indexed } from './index-keeper.js'
 import { best, has, type Ranked } from './ranked.js'
 import { Question, type Scored } from './text-core.js'
 

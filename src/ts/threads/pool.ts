@@ -54,6 +54,12 @@ class PoolWorker {
 const OPEN_TIMEOUT_MS = 30_000
 const ANSWER_TIMEOUT_MS = 10_000
 
+const silent = (ms: number) =>
+  new NidusError(
+    'WORKER_FAILED',
+    `a search worker did not answer within ${ms / 1000} s: open the store again, or with workers: 1`,
+  )
+
 /**
  * The search workers of one store, each with copies of a part of the rows. Chunks of rows are dealt in turn. The first
  * part belongs to the store itself. The store keeps all rows, and searches alone if a worker fails.
@@ -73,10 +79,7 @@ export class Pool {
       throw new NidusError('UNSUPPORTED', 'workers > 1: workers cannot be started here. Open the store with workers: 1')
     needWhole('workers > 1')
     const pool = new Pool(workers, start)
-    const timer = setTimeout(
-      () => pool.end(new NidusError('WORKER_FAILED', 'a search worker did not answer')),
-      OPEN_TIMEOUT_MS,
-    )
+    const timer = setTimeout(() => pool.end(silent(OPEN_TIMEOUT_MS)), OPEN_TIMEOUT_MS)
     try {
       await Promise.all(pool.#parts.map((part) => part.ask('open', coreModule(), dimension)))
       return pool
@@ -157,10 +160,7 @@ export class Pool {
     found.catch(() => {})
     own()
     // A browser that ends a worker for lack of memory sends no event.
-    const timer = setTimeout(
-      () => this.end(new NidusError('WORKER_FAILED', 'a search worker did not answer')),
-      ANSWER_TIMEOUT_MS,
-    )
+    const timer = setTimeout(() => this.end(silent(ANSWER_TIMEOUT_MS)), ANSWER_TIMEOUT_MS)
     for (const [i, best] of (await found.finally(() => clearTimeout(timer))).entries()) {
       let at = 0
       best!.counts.forEach((count, query) => {

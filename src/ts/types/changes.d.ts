@@ -7,8 +7,8 @@ export interface StoreChange {
   /** What changed, by the name of the collection. Empty if `reset` is true. */
   collections: { [collection: string]: CollectionChange }
   /**
-   * True if writes may have been committed that the listener does not get one by one: because another tab took over the
-   * store, the browser had suspended the page, or the listener was too far behind. Anything may have changed.
+   * True if the listener may have missed writes. Reasons: another tab took over the store, the browser had suspended
+   * the page, or the listener was too far behind. Anything may have changed.
    */
   reset: boolean
   /** True if this `Nidus` made the write, and false if another one did, here or in another tab. */

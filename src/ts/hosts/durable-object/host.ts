@@ -304,7 +304,8 @@ function sessionHost(storage: DurableStorage, given: string | undefined, asked =
     async destroy() {
       checkSql(storage)
       choose()
-      if (opened.get(storage)?.has(name)) throw new NidusError('LOCKED', `the store ${which()} is open`)
+      if (opened.get(storage)?.has(name))
+        throw new NidusError('LOCKED', `the store ${which()} is open: close it before you destroy it`)
       try {
         atomically(storage, () => removeStore(storage.sql, name))
       } catch (error) {

@@ -47,7 +47,7 @@ export class FsFile implements SyncAccessHandle {
       if (!(written > 0))
         throw new NidusError(
           'STORAGE_FAILED',
-          `only ${done} of ${buffer.length} bytes at ${at} went into ${this.#path}`,
+          `only ${done} of ${buffer.length} bytes at ${at} went into ${this.#path}: is the disk full?`,
         )
       done += written
       this.#size = Math.max(this.#size, at + done)

@@ -279,9 +279,9 @@ function createDirectly(path: string, content: string): boolean {
 
 /**
  * Removes the lock file of a dead holder. Several processes may judge the same file at once, but only one may remove
- * it: the one that has a second lock, which is named after the dead holder. A later one finds another lock file there
- * and leaves it alone. So the lock of a living holder is never touched, not even for a moment. If the process with the
- * second lock dies in here, that lock is reclaimed in the same way.
+ * it: the one that has a second lock, which is named after the dead holder. A process that comes later finds a new lock
+ * file and leaves it alone. So the lock of a living holder is never touched, not even for a moment. If the process with
+ * the second lock dies in here, that lock is reclaimed in the same way.
  */
 function reclaim(path: string, lock: string, judged: string, dead: Holder, content: string, random: string) {
   const heir = `${lock}.heir.${dead.nonce}`

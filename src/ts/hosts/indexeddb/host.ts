@@ -66,7 +66,7 @@ export function indexeddbHost(name: string): Host {
       throw new Error(`the store "${name}" was replaced while it was being read`)
     }
     if (found?.epoch === meta.epoch) return found
-    throw new NidusError('FAILED', `the store "${name}" was taken over by another tab or worker`)
+    throw new NidusError('FAILED', `the store "${name}" was taken over by another tab or worker: open it again`)
   }
 
   /** Does all of `work` or nothing, and only if the store is still ours. The new row is what `work` returns. */

@@ -112,7 +112,8 @@ export function opfsHost(name: string): Host {
     const current = decodeHead(head)
     if (current === undefined) {
       // The head is written before any other file. If it was never written, the other files must be empty.
-      if (sizeOf(0) + sizeOf(1) > 0) throw new NidusError('CORRUPT', `both slots of the head of "${name}" are damaged`)
+      if (sizeOf(0) + sizeOf(1) > 0)
+        throw new NidusError('CORRUPT', `both slots of the head of "${name}" are damaged: restore a copy`)
       handles.head.write(encodeSlot(0), { at: slotOffset(0) })
     }
     // A killed worker may have written a slot without a flush. All later steps rely on that slot.
@@ -123,7 +124,7 @@ export function opfsHost(name: string): Host {
     if (sizeOf(generation) === 0 && sizeOf(generation + 1) > 0)
       throw new NidusError(
         'CORRUPT',
-        `the head of "${name}" names an empty pair of files, yet the other pair is not empty`,
+        `the head of "${name}" names an empty pair of files, yet the other pair is not empty: restore a copy`,
       )
     stale = !foreignFile && sizeOf(generation + 1) > 0
     // An import into a new store was not finished (see `create`). Its bytes must be gone before the zero byte that

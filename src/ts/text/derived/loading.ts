@@ -2,7 +2,7 @@ import type { Derived } from '../../contract/derived.js'
 import type { TextHost } from '../../engine/text-host.js'
 import { encodeIds } from '../../core/wire.js'
 import type { Documents } from '../documents.js'
-import { Indexed, settingsIn, type Follower } from '../follower.js'
+import { Indexed, settingsIn, type IndexKeeper } from '../index-keeper.js'
 import { Pace } from '../pace.js'
 import { decodeSettings, hasFields } from '../settings.js'
 import { TextLoading } from '../text-core.js'
@@ -14,15 +14,15 @@ import { rowsBehind } from './tail.js'
 const PIECE = 1 << 18
 
 /**
- * Loads the indexes from the file into the follower, and lets it read the documents that changed after the file was
- * written. Returns false if the file cannot be used. Then the follower has no indexes, and makes them from the
+ * Loads the indexes from the file into the keeper, and lets it read the documents that changed after the file was
+ * written. Returns false if the file cannot be used. Then the keeper has no indexes, and makes them from the
  * documents. `between` throws if the store is closed or has failed.
  */
 export async function loadIndexes(
   host: TextHost,
   derived: Derived,
   documents: Documents,
-  follower: Follower,
+  keeper: IndexKeeper,
   between: () => void,
 ): Promise<boolean> {
   const pieces = await derived.read()
@@ -35,10 +35,10 @@ export async function loadIndexes(
     between()
     const place = placeOf(host)
     if (!place) return false
-    // From here on the follower learns which documents change.
+    // From here on the keeper learns which documents change.
     documents.look()
     const { end } = documents
-    follower.await()
+    keeper.await()
     const behind = await rowsBehind(host, contents, place)
     between()
     if (!behind) return false
@@ -51,10 +51,10 @@ export async function loadIndexes(
         await source.pass(part.bytes, () => {})
       else loaded.push(await loadOne(contents, part, settings, numbers, source, pace, between))
     }
-    return (given = follower.take(loaded, end, unread))
+    return (given = keeper.take(loaded, end, unread))
   } finally {
     if (!given) {
-      follower.giveUp()
+      keeper.giveUp()
       for (const { index } of loaded) index.free()
     }
     await source.end()

@@ -2,7 +2,7 @@ import type { Derived } from '../../contract/derived.js'
 import type { TextHost } from '../../engine/text-host.js'
 import type { StoreFiles } from '../../types/index.js'
 import type { Documents } from '../documents.js'
-import type { Follower, Indexed } from '../follower.js'
+import type { IndexKeeper, Indexed } from '../index-keeper.js'
 import { Pace } from '../pace.js'
 import type { TextSaving } from '../text-core.js'
 import { encodeContents } from './container.js'
@@ -22,25 +22,25 @@ export class Saver {
   readonly #host: TextHost
   readonly #derived: Derived
   readonly #documents: Documents
-  readonly #follower: Follower
+  readonly #keeper: IndexKeeper
   /** The pair to which the file belongs, if there is a file. */
   #files: StoreFiles | undefined
   #saving: Promise<void> | undefined
 
-  constructor(host: TextHost, derived: Derived, documents: Documents, follower: Follower) {
+  constructor(host: TextHost, derived: Derived, documents: Documents, keeper: IndexKeeper) {
     this.#host = host
     this.#derived = derived
     this.#documents = documents
-    this.#follower = follower
+    this.#keeper = keeper
   }
 
   /** Loads the indexes, if there is a file that fits the store. Otherwise does nothing. */
   async load(between: () => void) {
     try {
-      if (await loadIndexes(this.#host, this.#derived, this.#documents, this.#follower, between))
+      if (await loadIndexes(this.#host, this.#derived, this.#documents, this.#keeper, between))
         this.#files = this.#host.open.files
     } catch {
-      // The follower makes the indexes again. If the store is closed or has failed, the caller finds that out, too.
+      // The keeper makes the indexes again. If the store is closed or has failed, the caller finds that out, too.
     }
   }
 
@@ -53,12 +53,12 @@ export class Saver {
   get due(): boolean {
     const { open } = this.#host
     if (open.spec.readOnly || open.failure) return false
-    this.#follower.look()
-    const all = [...this.#follower.used()]
+    this.#keeper.look()
+    const all = [...this.#keeper.used()]
     if (all.length === 0) return this.#files !== undefined
     const documents = all.reduce((sum, { index }) => sum + index.documents, 0)
     const stale = this.#files !== undefined && this.#files !== open.files
-    return documents >= LEAST && (stale || this.#follower.unsaved >= Math.max(LEAST, documents / PART))
+    return documents >= LEAST && (stale || this.#keeper.unsaved >= Math.max(LEAST, documents / PART))
   }
 
   /** Writes the file, if the indexes are up to date. Rejects if the indexes change meanwhile. */
@@ -69,14 +69,14 @@ export class Saver {
   /** Waits for a write that is under way. Then writes the file if that is due and the indexes are not too large. */
   async end() {
     await this.#saving?.catch(() => {})
-    const bytes = [...this.#follower.used()].reduce((sum, { index }) => sum + index.bytes, 0)
+    const bytes = [...this.#keeper.used()].reduce((sum, { index }) => sum + index.bytes, 0)
     if (bytes <= MOST_AT_CLOSE && this.due) await this.save().catch(() => {})
   }
 
   async #save() {
     const { open } = this.#host
-    if (!this.#follower.current) return
-    const all = [...this.#follower.used()]
+    if (!this.#keeper.current) return
+    const all = [...this.#keeper.used()]
     if (all.length === 0) {
       await this.#derived.remove()
       this.#files = undefined
@@ -85,7 +85,7 @@ export class Saver {
     const place = placeOf(this.#host)
     if (!place) return
     const { files } = open
-    const { unsaved } = this.#follower
+    const { unsaved } = this.#keeper
     const check = () => {
       if (open.failure) throw open.failure
     }
@@ -97,7 +97,7 @@ export class Saver {
     } finally {
       for (const saving of savings) saving.free()
     }
-    this.#follower.unsaved -= unsaved
+    this.#keeper.unsaved -= unsaved
     this.#files = files
   }
 }

@@ -57,7 +57,7 @@ export class Indexed {
  * Keeps the indexes of a store up to date with its documents. The core tells which documents have changed. They are
  * read in the background, or when a search needs them.
  */
-export class Follower implements Listener {
+export class IndexKeeper implements Listener {
   readonly #host: TextHost
   readonly #documents: Documents
   /** The indexes, by collection. An error stands for an index whose settings cannot be used. */
@@ -123,7 +123,7 @@ export class Follower implements Listener {
     return true
   }
 
-  /** The index of each collection that has settings. Up to date after `follow`. */
+  /** The index of each collection that has settings. Up to date after `catchUp`. */
   get indexes(): ReadonlyMap<string, Indexed | Error> {
     return this.#indexes
   }
@@ -186,7 +186,7 @@ export class Follower implements Listener {
    * Reads documents until the indexes in use are up to date. Lets other work run after each slice, and then calls
    * `between`.
    */
-  follow(between: () => void): Promise<void> {
+  catchUp(between: () => void): Promise<void> {
     return this.#pace.steps(() => {
       this.look()
       const [first] = [...this.used()].sort((a, b) => a.seen - b.seen)
