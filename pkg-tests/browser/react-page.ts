@@ -1,4 +1,4 @@
-// What the tests of the hooks have in common.
+// The tests of the hooks share these helpers.
 import { Component, createElement as h, type ReactNode } from 'react'
 import { createRoot, type Root } from 'react-dom/client'
 import { onTestFinished } from 'vitest'

@@ -4,13 +4,11 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium } from 'playwright'
-import { build, preview } from 'vite'
 import { median, percentile } from '../../bench/data/statistics.mjs'
 import { chromium as settings } from '../../scripts/browsers.mjs'
-import { buildAnyWeight } from '../../scripts/build.mjs'
 import { at, main, say, step, Trouble } from '../../scripts/lib.mjs'
 import { textsOf } from '../sets/texts.mjs'
-import { ensureModel } from './model.mjs'
+import { previewPage } from './preview.mjs'
 
 const PASSAGES = Number(process.argv[2] ?? 20_000)
 const A_FILE = 50
@@ -81,17 +79,8 @@ function mainThreadTasks(events) {
 }
 
 main(async () => {
-  await buildAnyWeight({ purpose: 'demo' })
-  if (!(await ensureModel({ log: say }))) throw new Trouble('there is no local copy of the language model')
   const folder = mkdtempSync(join(tmpdir(), 'nidus-measure-'))
-  const common = {
-    root: at('www'),
-    configFile: at('www/vite.config.ts'),
-    logLevel: 'warn',
-    build: { outDir: join(folder, 'site') },
-  }
-  await step('vite build of the page', () => build(common))
-  const server = await preview({ ...common, preview: { host: '127.0.0.1', port: 0 } })
+  const { server, url } = await previewPage(folder)
   const context = await chromium.launchPersistentContext(join(folder, 'profile'), {
     ...settings,
     viewport: { width: 1280, height: 900 },
@@ -99,7 +88,7 @@ main(async () => {
   try {
     const page = context.pages()[0] ?? (await context.newPage())
     const phase = (name, timeout = 60_000) => page.locator(`#status[data-phase="${name}"]`).waitFor({ timeout })
-    await page.goto(`http://127.0.0.1:${server.httpServer.address().port}/#set=files`)
+    await page.goto(`${url}#set=files`)
     await phase('empty')
     writeFiles(join(folder, 'notes'))
     const began = performance.now()

@@ -4,11 +4,9 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium } from 'playwright'
-import { build, preview } from 'vite'
 import { chromium as settings } from '../../scripts/browsers.mjs'
-import { buildAnyWeight } from '../../scripts/build.mjs'
-import { at, main, say, step, Trouble } from '../../scripts/lib.mjs'
-import { ensureModel } from '../scripts/model.mjs'
+import { at, main, say } from '../../scripts/lib.mjs'
+import { previewPage } from '../scripts/preview.mjs'
 
 const WIDTHS = { wide: [1280, 900], tablet: [820, 1100], phone: [390, 844] }
 const SCHEMES = ['light', 'dark']
@@ -99,20 +97,10 @@ async function everyWidth(page, name, widths = WIDTHS) {
 }
 
 main(async () => {
-  await buildAnyWeight({ purpose: 'demo' })
-  if (!(await ensureModel({ log: say }))) throw new Trouble('there is no local copy of the language model')
   rmSync(OUT, { recursive: true, force: true })
   mkdirSync(OUT, { recursive: true })
   const folder = mkdtempSync(join(tmpdir(), 'nidus-shots-'))
-  const common = {
-    root: at('www'),
-    configFile: at('www/vite.config.ts'),
-    logLevel: 'warn',
-    build: { outDir: join(folder, 'site') },
-  }
-  await step('vite build of the page', () => build(common))
-  const server = await preview({ ...common, preview: { host: '127.0.0.1', port: 0 } })
-  const url = `http://127.0.0.1:${server.httpServer.address().port}/`
+  const { server, url } = await previewPage(folder)
   const browser = await chromium.launch(settings)
   try {
     const page = await browser.newPage()

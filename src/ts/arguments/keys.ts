@@ -25,6 +25,7 @@ import type {
   StaticSource,
   StoreOptions,
   TextField,
+  TextOptions,
   UpsertOptions,
   VectorSearchOptions,
 } from '../types/index.js'
@@ -81,9 +82,8 @@ export const SEARCH = {
 } satisfies KeysOf<SearchOptions>
 export const SHAPE = { offset: 1, groupBy: 1, attrs: 1, explain: 1 } satisfies KeysOf<ShapeOptions>
 export const VECTOR_SEARCH = { ...SEARCH, ...SHAPE, facets: 1 } satisfies KeysOf<VectorSearchOptions>
-/** The options of a search for words. Those of a search by vector are among them. */
-export const QUESTION = {
-  ...VECTOR_SEARCH,
+/** The options that only a search for words has. */
+export const FOR_WORDS = {
   fusion: 1,
   match: 1,
   prefix: 1,
@@ -91,7 +91,9 @@ export const QUESTION = {
   forms: 1,
   fields: 1,
   highlight: 1,
-} satisfies KeysOf<QuestionOptions>
+} satisfies KeysOf<TextOptions>
+/** The options of a search for words. Those of a search by vector are among them. */
+export const QUESTION = { ...VECTOR_SEARCH, ...FOR_WORDS } satisfies KeysOf<QuestionOptions>
 export const SIMILAR = { ...SEARCH, ...SHAPE } satisfies KeysOf<SimilarOptions>
 export const LIST = {
   filter: 1,

@@ -1,7 +1,7 @@
 import type { Args, Result } from '../contract/calls.js'
 import { MOST_KEYS, TEXT_SHARE, type QueryArgs, type QueryHits } from '../contract/query.js'
 import { checkCount, checkMinScore, checkTopK, collectionNames } from '../arguments/input.js'
-import { GROUP_BY, FACET, checkKeys, type KeysOf } from '../arguments/keys.js'
+import { GROUP_BY, FACET, FOR_WORDS, checkKeys } from '../arguments/keys.js'
 import { oneOf } from '../arguments/options.js'
 import { invalid } from '../errors/errors.js'
 import { conditionsOf, explained } from './explain.js'
@@ -49,17 +49,6 @@ export type CallOf = <M extends 'query' | 'records'>(method: M, args: Args<M>) =
 /** A longer text is refused. */
 const MOST_TEXT = 1 << 20
 
-/** The options of a question with words. */
-const FOR_WORDS = Object.keys({
-  fusion: 1,
-  match: 1,
-  prefix: 1,
-  fuzzy: 1,
-  forms: 1,
-  fields: 1,
-  highlight: 1,
-} satisfies KeysOf<TextOptions>) as (keyof TextOptions)[]
-
 /** Returns the arguments of the call for a question. Throws INVALID_ARGUMENT if one of them is wrong. */
 export function argsOf({
   text,
@@ -98,7 +87,7 @@ export function argsOf({
   if (text === undefined) {
     if (vector === undefined && collection === undefined)
       throw invalid('search: the question has no text and no vector; it takes { text }, { vector } or both')
-    for (const key of FOR_WORDS)
+    for (const key of Object.keys(FOR_WORDS) as (keyof TextOptions)[])
       if (options[key] !== undefined) throw invalid(`search: \`${key}\` needs words, and the question has no text`)
   }
   oneOf(match, 'match', ['any', 'all'])

@@ -274,8 +274,8 @@ class Texts implements TextStore {
   }
 
   async #list(args: QueryArgs, between: () => void, signal: AbortSignal | undefined): Promise<QueryHits> {
-    const docs = await this.#scope(args, matching(this.#host, args), between)
     const collections = await this.#columns.ofCollections(between)
+    const docs = inScope(collections, args.collections, matching(this.#host, args))
     const [collection] = args.collections!
     const all = () => inScope(collections, [collection], undefined)
     const byId = (some: Uint32Array, most: number) => this.#firstById.of(collection, some, most, all)
