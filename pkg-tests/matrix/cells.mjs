@@ -6,6 +6,11 @@ import { extensionTitle } from './browser.mjs'
 import { COPY, FS, OPFS, beside, built, bunBuild, esbuild, next, node, packer, page, rollup, vite } from './makers.mjs'
 import { CLOUDFLARE, MINIFLARE, PAGE, SLIM_VITE, STATIC_SERVER, STATIC_WORKER, inPage, script } from './programs.mjs'
 
+/** The entries that a page or a worker starts by their URL. No program imports one, so none has types. */
+const STARTED_BY_URL = Object.keys(
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).exports,
+).filter((entry) => /\.wasm$|worker(-opfs)?$/.test(entry))
+
 export const CELLS = [
   node('Node 20', {}, () => [process.execPath]),
   node('Node 22', { 'node-PLATFORM': 'node22' }, (dir) => [join(dir, 'node_modules/node-PLATFORM/bin/node')]),
@@ -268,13 +273,7 @@ console.log(done.join(' '))
         '--profile',
         'esm-only',
         '--exclude-entrypoints',
-        './nidus.wasm',
-        './nidus-relaxed.wasm',
-        './nidus-page.wasm',
-        './nidus-page-relaxed.wasm',
-        './nidus-text.wasm',
-        './worker',
-        './worker-opfs',
+        ...STARTED_BY_URL,
         '--no-emoji',
         '--no-color',
       )
