@@ -24,10 +24,12 @@ const built = (entry: string, segment: string) => [
   })),
   { find: /^nidus-wasm\/worker$/, replacement: dist('worker.js') },
   { find: /^nidus-wasm\/nidus\.wasm/, replacement: dist('nidus.wasm') },
-  ...['nidus-relaxed', 'nidus-page', 'nidus-page-relaxed'].map((name) => ({
-    find: new RegExp(`^nidus-wasm/${name}\\.wasm`),
-    replacement: dist(`${name}.wasm`),
-  })),
+  ...['nidus-relaxed', 'nidus-page', 'nidus-first', 'nidus-first-relaxed', 'nidus-rest', 'nidus-rest-relaxed'].map(
+    (name) => ({
+      find: new RegExp(`^nidus-wasm/${name}\\.wasm`),
+      replacement: dist(`${name}.wasm`),
+    }),
+  ),
 ]
 
 /** Serves /service-worker.js, bundled as a user of the package would bundle it. */

@@ -20,6 +20,7 @@ import {
 } from './lib.mjs'
 import { namesOf, notWithin, renameInWasm } from './names.mjs'
 import { leaveSeed, takeSeed } from './seed.mjs'
+import { split } from './split.mjs'
 import { setUp, wasmBindgenDir } from './setup.mjs'
 import { reportSizes, TooLarge } from './sizes.mjs'
 import { TARGET, toolchain, wasmFlags } from './toolchain.mjs'
@@ -71,6 +72,20 @@ const MODULES = {
   'nidus-page-relaxed.wasm': [...PART, ...RELAXED],
 }
 
+/**
+ * A page loads these in place of its module: first a part, and the rest when it is needed. The complete module is for
+ * those who pass one file of their choice.
+ */
+const PARTS = {
+  'nidus-page.wasm': { variant: 'plain', first: 'nidus-first.wasm', rest: 'nidus-rest.wasm', complete: true },
+  'nidus-page-relaxed.wasm': {
+    variant: 'relaxed',
+    first: 'nidus-first-relaxed.wasm',
+    rest: 'nidus-rest-relaxed.wasm',
+    complete: false,
+  },
+}
+
 /** The module that finds words. It has a glue of its own. */
 const TEXT = 'nidus-text.wasm'
 const TEXT_FEATURES = ['--no-default-features', '--features', 'text-bindings']
@@ -117,8 +132,9 @@ async function optimise(compiled, name) {
     'web',
     '--no-typescript',
     '--omit-default-module-path',
-    '--remove-name-section',
     '--remove-producers-section',
+    // The names tell where to split.
+    ...(name in PARTS ? [] : ['--remove-name-section']),
   ]
   const folder = made(`bound-${name}`)
   const glue = join(folder, 'core.js')
@@ -126,7 +142,6 @@ async function optimise(compiled, name) {
   await when(`wasm-bindgen of ${name}`, sha(readFileSync(compiled), bindgen, ...options), [glue, raw], () =>
     run(bindgen, [...options, '--out-dir', folder, '--out-name', 'core', compiled]),
   )
-  const small = made(name)
   const features = [...FEATURES, ...(name.includes('relaxed') ? ['relaxed-simd'] : [])].map(
     (feature) => `--enable-${feature}`,
   )
@@ -142,10 +157,24 @@ async function optimise(compiled, name) {
     '--strip-target-features',
   ]
   const version = readFileSync(at('node_modules/binaryen/package.json'))
-  await when(`wasm-opt of ${name}`, sha(readFileSync(raw), version, ...passes), [small], () =>
-    run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), raw, ...passes, '-o', small]),
-  )
-  return { name, glue, wasm: small }
+  const smaller = async (raw, name) => {
+    const small = made(name)
+    await when(`wasm-opt of ${name}`, sha(readFileSync(raw), version, ...passes), [small], () =>
+      run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), raw, ...passes, '-o', small]),
+    )
+    return { name, wasm: small }
+  }
+  const parts = PARTS[name]
+  if (!parts) return { glue, made: [await smaller(raw, name)] }
+  const [first, rest] = [join(folder, 'first.wasm'), join(folder, 'rest.wasm')]
+  const splitter = readFileSync(at('scripts/split.mjs'))
+  await when(`split of ${name}`, sha(readFileSync(raw), splitter, version), [first, rest], async () => {
+    const bytes = await split(readFileSync(raw), parts.variant)
+    writeFile(first, bytes.first)
+    writeFile(rest, bytes.rest)
+  })
+  const complete = parts.complete ? [await smaller(raw, name)] : []
+  return { glue, made: [...complete, await smaller(first, parts.first), await smaller(rest, parts.rest)] }
 }
 
 async function allModules(tools) {
@@ -164,8 +193,8 @@ async function allModules(tools) {
     const missing = notWithin(readFileSync(other.glue, 'utf8'), readFileSync(glue, 'utf8'))
     if (missing)
       throw new Trouble(
-        `wasm-bindgen made another glue for ${other.name}, with ${missing}: its imports and exports must be among ` +
-          `those of ${compiled[0].name}`,
+        `wasm-bindgen made another glue for ${other.made[0].name}, with ${missing}: its imports and exports must be ` +
+          `among those of ${compiled[0].made[0].name}`,
       )
   }
   return { glue, compiled, text }
@@ -186,8 +215,8 @@ export async function build({ purpose = 'build' } = {}) {
     const tools = await toolchain()
     const { glue, compiled, text } = await allModules(tools)
     const modules = new Map([
-      ...compiled.map(({ name, wasm }) => [name, renamed(wasm, glue)]),
-      [TEXT, renamed(text.wasm, text.glue)],
+      ...compiled.flatMap(({ made }) => made).map(({ name, wasm }) => [name, renamed(wasm, glue)]),
+      ...text.made.map(({ name, wasm }) => [name, renamed(wasm, text.glue)]),
     ])
     const { files, pages } = await bundle({ core: glue, text: text.glue }, modules.get('nidus.wasm'), modules.get(TEXT))
     for (const [name, bytes] of modules) files.set(name, bytes)

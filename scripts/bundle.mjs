@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { at, Trouble } from './lib.mjs'
 import { namesOf, renameInGlue } from './names.mjs'
+import { FIRST } from './split.mjs'
 
 /**
  * The entries of one group share chunks, so an error class is the same in all of them. Few programs use entries of two
@@ -65,6 +66,13 @@ const PAGE = 'browser.js'
 /** The worker that a page starts. */
 const PAGES_WORKER = 'worker-opfs'
 
+/** A function of the glue that adds the exports of the rest (see split.mjs) to those of the first part. */
+const ADD_REST = `
+export async function addRest(module) {
+  const { exports } = await WebAssembly.instantiate(module, { ...__wbg_get_imports(), ${FIRST}: wasm });
+  wasm = { ...wasm, ...exports };
+}`
+
 /**
  * A plugin that puts the generated glue in the place of ./core.js and ./text-core.js, which the sources import. It
  * leaves out parts of the glue: `using`, which nothing here uses and which would keep unused classes; the finalization
@@ -86,7 +94,7 @@ const core = (glues) => ({
         .replace(/^ *console\.warn\('using deprecated.*$/gm, '')
         .replace(/^if \(!\('encodeInto' in \w+\)\) \{[^]*?^\}/m, '')
         .replaceAll('new FinalizationRegistry', '/* @__PURE__ */ new FinalizationRegistry')
-      return { contents: renameInGlue(contents, namesOf(text)), loader: 'js' }
+      return { contents: renameInGlue(contents, namesOf(text)) + (path === glues.core ? ADD_REST : ''), loader: 'js' }
     })
   },
 })
@@ -129,7 +137,7 @@ const smallWorker = {
 
 /**
  * Returns { files, pages }: the bytes of each file by its name, and for each kind of page its title, the names of the
- * files that it downloads, which module (`page`, `whole` or `none`) comes with them, and whether the budget is for it.
+ * files that it downloads, which module comes with them (see sizes.mjs), and which budget is for it.
  */
 export async function bundle(glues, wasm, textWasm) {
   const { build } = await import('esbuild')
@@ -225,23 +233,23 @@ export async function bundle(glues, wasm, textWasm) {
     {
       title: 'a page (store in the worker)',
       names: [...reachedFrom(browser, PAGE, false), `${PAGES_WORKER}.js`],
-      wasm: 'page',
-      budget: true,
+      wasm: 'first',
+      budget: 'ordinary',
     },
     {
       title: 'a page (a host of its own)',
       names: [PAGE, outputOf(browser.metafile, 'src/ts/stores/open-own-host.ts')].flatMap((name) =>
         reachedFrom(browser, name, false),
       ),
-      wasm: 'page',
-      budget: true,
+      wasm: 'first',
+      budget: 'ordinary',
     },
-    { title: './segment', names: reachedFrom(segment, 'segment-browser.js'), wasm: 'whole', budget: true },
+    { title: './segment', names: reachedFrom(segment, 'segment-browser.js'), wasm: 'whole', budget: 'complete' },
     {
       title: './slim',
       names: [...reachedFrom(slim, 'slim.js', false), `${PAGES_WORKER}.js`],
       wasm: 'page',
-      budget: true,
+      budget: 'complete',
     },
     // This file contains the wasm.
     { title: './inline', names: ['inline.js'], wasm: 'none' },

@@ -1,6 +1,7 @@
 // Short names for the functions that the generated glue and the wasm share. wasm-bindgen's own names contain hashes,
 // which cannot be compressed, and both files contain them.
 import { Trouble } from './lib.mjs'
+import { FIRST, SHARED } from './split.mjs'
 
 /**
  * src/ts/core/load.ts looks for these names. Every module of this package has the first one, and only the complete
@@ -64,20 +65,39 @@ function imports(bytes, at, names) {
   return entries(bytes, at, (at) => {
     const [module, afterModule] = text(bytes, at)
     const [name, from] = text(bytes, afterModule)
+    if (module === FIRST) return imported(bytes, at, from)
     if (!names.has(module) || !names.has(name))
       throw new Trouble(`the wasm imports ${module} ${name}, which its glue does not have`)
-    // Every import is a function: a kind and an index.
+    // Every other import is a function: a kind and an index.
     if (bytes[from] !== 0) throw new Trouble(`the wasm imports ${name}, which is no function`)
     const to = number(bytes, from + 1)[1]
     return { to, entry: Buffer.concat([word(names.get(module)), word(names.get(name)), bytes.subarray(from, to)]) }
   })
 }
 
+/** Returns an import of one part of a module from the other as it is. `from` is where its kind stands. */
+function imported(bytes, at, from) {
+  const to = [
+    () => number(bytes, from + 1)[1],
+    () => afterLimits(bytes, from + 2),
+    () => afterLimits(bytes, from + 1),
+    () => from + 3,
+  ][bytes[from]]()
+  return { to, entry: bytes.subarray(at, to) }
+}
+
+/** Returns where the limits of a table or a memory end. */
+function afterLimits(bytes, at) {
+  const least = number(bytes, at + 1)[1]
+  return bytes[at] === 1 ? number(bytes, least)[1] : least
+}
+
 function exports(bytes, at, names) {
   return entries(bytes, at, (at) => {
     const [name, from] = text(bytes, at)
     const to = number(bytes, from + 1)[1]
-    return { to, entry: names.has(name) ? Buffer.concat([word(names.get(name)), bytes.subarray(from, to)]) : undefined }
+    const short = name.startsWith(SHARED) ? name : names.get(name)
+    return { to, entry: short === undefined ? undefined : Buffer.concat([word(short), bytes.subarray(from, to)]) }
   })
 }
 

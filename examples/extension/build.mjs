@@ -13,8 +13,10 @@ for (const name of [
   'worker-opfs.js',
   'nidus.wasm',
   'nidus-relaxed.wasm',
-  'nidus-page.wasm',
-  'nidus-page-relaxed.wasm',
+  'nidus-first.wasm',
+  'nidus-first-relaxed.wasm',
+  'nidus-rest.wasm',
+  'nidus-rest-relaxed.wasm',
   'text.js',
   'nidus-text.wasm',
 ])

@@ -151,7 +151,13 @@ async function migration() {
     logLevel: 'error',
     external: ['fs', 'path', 'crypto', 'module', 'url'],
   })
-  for (const name of ['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm'])
+  for (const name of [
+    'worker.js',
+    'nidus-first.wasm',
+    'nidus-first-relaxed.wasm',
+    'nidus-rest.wasm',
+    'nidus-rest-relaxed.wasm',
+  ])
     cpSync(join(parts, name), join(dir, 'site', name))
   writeFileSync(join(dir, 'site/index.html'), '<!doctype html><script type="module" src="page.js"></script>')
   const server = await serveFolder(join(dir, 'site'))

@@ -38,8 +38,10 @@ export async function extension({ module, csp }) {
     'worker.js',
     'nidus.wasm',
     'nidus-relaxed.wasm',
-    'nidus-page.wasm',
-    'nidus-page-relaxed.wasm',
+    'nidus-first.wasm',
+    'nidus-first-relaxed.wasm',
+    'nidus-rest.wasm',
+    'nidus-rest-relaxed.wasm',
     'text.js',
     'nidus-text.wasm',
   ])

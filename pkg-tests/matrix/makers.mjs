@@ -17,7 +17,8 @@ export async function built({ dir, serve }, { folder = 'dist', browser, headers 
 }
 
 const COPIED = [
-  ...['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-page.wasm', 'nidus-page-relaxed.wasm'],
+  ...['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-first.wasm', 'nidus-first-relaxed.wasm'],
+  ...['nidus-rest.wasm', 'nidus-rest-relaxed.wasm'],
   ...['text.js', 'nidus-text.wasm'],
 ]
 /** Copies the files that esbuild, rollup and bun do not copy. */

@@ -21,10 +21,11 @@ function relaxed(name: string): string[] {
   }
 }
 
-describe('the two modules', () => {
+describe('the modules', () => {
   it('differ in one instruction, and no other relaxed instruction is in them', () => {
-    for (const name of ['nidus', 'nidus-page']) {
-      expect(relaxed(`${name}.wasm`)).toEqual([])
+    for (const name of ['nidus', 'nidus-page', 'nidus-first', 'nidus-rest']) expect(relaxed(`${name}.wasm`)).toEqual([])
+    expect(relaxed('nidus-rest-relaxed.wasm')).toEqual([])
+    for (const name of ['nidus', 'nidus-first']) {
       const found = relaxed(`${name}-relaxed.wasm`)
       expect(found).toHaveLength(1)
       expect(found[0]).toMatch(/^i32x4\.(relaxed_)?dot_i8x16_i7x16_add_s$/)
@@ -43,7 +44,14 @@ describe('the two modules', () => {
       return all
     }
     expect(names('nidus-relaxed.wasm')).toEqual(names('nidus.wasm'))
-    expect(names('nidus-page-relaxed.wasm')).toEqual(names('nidus-page.wasm'))
+    for (const behind of ['', '-relaxed']) {
+      const [first, rest] = ['first', 'rest'].map((name) => names(`nidus-${name}${behind}.wasm`))
+      const shared = (name: string) => name.startsWith('~')
+      const both = [...first!, ...rest!].filter((name) => !shared(name))
+      expect(both.sort()).toEqual(names('nidus-page.wasm'))
+      expect(rest!.filter(shared)).toEqual(first!.filter((name) => name.startsWith('~rest ')))
+      expect(rest!.filter(shared)[0]).toMatch(behind ? /^~rest relaxed [\da-f]{8}$/ : /^~rest plain [\da-f]{8}$/)
+    }
     expect(names('nidus-page.wasm').length).toBeGreaterThan(50)
     expect(names('nidus.wasm')).toEqual(expect.arrayContaining(names('nidus-page.wasm')))
     expect(names('nidus.wasm')).toContain('salvage_new')

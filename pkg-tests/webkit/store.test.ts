@@ -93,7 +93,7 @@ describe.skipIf(!here)('WebKitGTK', () => {
       databases: ['nidus-wasm', 'nidus-wasm:notes'],
     })
     // This browser has relaxed SIMD only behind a switch, so it loads the other module.
-    expect([...served].filter((name) => name.endsWith('.wasm'))).toEqual(['nidus-page.wasm'])
+    expect([...served].filter((name) => name.endsWith('.wasm'))).toEqual(['nidus-first.wasm'])
   })
 
   it('finds its stores after a reload without a close, compacts and searches', async () => {

@@ -64,6 +64,7 @@ impl Columns {
 
     /// Returns which of the first `rows` rows match. Dead rows may be among them. Returns None if it is not known:
     /// memory was short, or the filter is new and `now` says that it is not worth the work.
+    #[inline(never)] // scripts/split.mjs moves it to nidus-rest.wasm.
     pub fn matches(
         &mut self,
         filter: &Rc<Filter>,

@@ -14,6 +14,7 @@ impl Store {
     /// Changes attributes of `count` documents and leaves their vectors as they are. `batch` has their ids and the
     /// changes (see [`Batch::push_changes`](crate::Batch::push_changes)). Fails with `NOT_FOUND`, and stages nothing,
     /// if one of them is not there. Returns `count`.
+    #[inline(never)] // scripts/split.mjs moves it to nidus-rest.wasm.
     pub fn stage_update(&mut self, collection: &str, count: usize, batch: &[u8]) -> Result<usize> {
         self.check_writable()?;
         let mark = self.mark();

@@ -88,6 +88,11 @@ impl Filter {
     }
 
     pub(crate) fn matches(&self, attrs: Packed<'_>) -> bool {
+        self.is_empty() || self.matches_parts(attrs)
+    }
+
+    #[inline(never)] // scripts/split.mjs moves it to nidus-rest.wasm.
+    fn matches_parts(&self, attrs: Packed<'_>) -> bool {
         match self {
             Filter::And(all) => all.iter().all(|filter| filter.matches(attrs)),
             Filter::Or(any) => any.iter().any(|filter| filter.matches(attrs)),
@@ -158,6 +163,11 @@ impl Filter {
 
     /// Calls `each` with the keys under which texts are wanted and a list would never match.
     pub(crate) fn keys_without_lists(&self, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        if self.is_empty() { Ok(()) } else { self.keys_of_parts(each) }
+    }
+
+    #[inline(never)] // scripts/split.mjs moves it to nidus-rest.wasm.
+    fn keys_of_parts(&self, each: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
         match self {
             Filter::And(parts) | Filter::Or(parts) => parts.iter().try_for_each(|part| part.keys_without_lists(each)),
             Filter::Not(part) => part.keys_without_lists(each),

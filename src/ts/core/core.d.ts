@@ -359,4 +359,6 @@ export class SegmentHits {
 export interface InitOutput {
   readonly memory: WebAssembly.Memory
 }
+/** Adds what nidus-rest.wasm exports to a core that is its first part (scripts/bundle.mjs). */
+export function addRest(rest: WebAssembly.Module): Promise<void>
 export function initSync(options: { module: WebAssembly.Module | BufferSource }): InitOutput

@@ -12,6 +12,7 @@ import {
 import type { Host } from '../contract/host.js'
 import type { Store } from '../core/core.js'
 import { deadCore, loadCore } from '../core/load.js'
+import { loadRest } from '../core/rest.js'
 import { NidusError, closedError, readOnlyError, storageError } from '../errors/errors.js'
 import { HEADER } from '../format/ownership.js'
 import type { CloseReason, Footprint, RecoveryReport, StoreFiles } from '../types/index.js'
@@ -21,6 +22,7 @@ import { Coder, WRITING_MS } from './coder.js'
 import { Committer } from './committer.js'
 import { compact } from './compaction.js'
 import { reads, type AnyCall } from './core-calls.js'
+import { Door } from './door.js'
 import { Exports, exportEnded } from './exports.js'
 import { Feed } from './feed.js'
 import { openImported } from './import.js'
@@ -40,6 +42,7 @@ export class Engine implements Backend {
   readonly borrows = true
   onCompactionError?: (error: NidusError) => void
   readonly #open: OpenCore
+  readonly #door = new Door()
   readonly #committer: Committer
   readonly #coder: Coder
   readonly #reads: Reads
@@ -138,9 +141,13 @@ export class Engine implements Backend {
   }
 
   #call(call: AnyCall, options: CallOptions): unknown {
-    const { spec } = this.#open
-    if (this.#closing) throw closedError(spec.name)
+    if (this.#closing) throw closedError(this.#open.spec.name)
     this.#open.check()
+    return this.#door.pass(call, () => this.#run(call, options))
+  }
+
+  #run(call: AnyCall, options: CallOptions): unknown {
+    const { spec } = this.#open
     if (call.method === 'query') return this.#text.query(call.args, options.signal)
     if (call.method === 'changes') return this.#feed.ask(call.args, options.from)
     if (call.method === 'footprint') return this.#footprint()
@@ -217,6 +224,7 @@ export class Engine implements Backend {
   /** Returns false, with nothing done, if an export began in the meantime. */
   async #compact(giveWay?: () => boolean) {
     const open = this.#open
+    await loadRest()
     open.check()
     if (this.#exports.any) return false
     if (open.spec.relaxed) await this.#committer.flush()
@@ -282,7 +290,8 @@ export class Engine implements Backend {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close()
+    // Calls that were accepted before are carried out.
+    this.#closing ??= this.#door.passed()?.then(() => this.#close()) ?? this.#close()
     return this.#closing
   }
 

@@ -17,9 +17,13 @@ export const Nidus = configured(
       () => placed(whole()),
     ),
     wasm: {
-      relaxed: () => fetch(placed(new URL('./nidus-page-relaxed.wasm', import.meta.url))),
-      plain: () => fetch(placed(new URL('./nidus-page.wasm', import.meta.url))),
+      relaxed: () => fetch(placed(new URL('./nidus-first-relaxed.wasm', import.meta.url))),
+      plain: () => fetch(placed(new URL('./nidus-first.wasm', import.meta.url))),
       whole: () => fetch(placed(whole())),
+    },
+    rest: {
+      relaxed: () => fetch(placed(new URL('./nidus-rest-relaxed.wasm', import.meta.url))),
+      plain: () => fetch(placed(new URL('./nidus-rest.wasm', import.meta.url))),
     },
     text: async () =>
       (await import('../platforms/text-here.js')).loadTextHere(

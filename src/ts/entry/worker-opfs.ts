@@ -5,9 +5,13 @@ import { configureRuntime } from '../runtime/configure.js'
 
 configureRuntime({
   wasm: {
-    relaxed: () => fetch(new URL('./nidus-page-relaxed.wasm', import.meta.url)),
-    plain: () => fetch(new URL('./nidus-page.wasm', import.meta.url)),
+    relaxed: () => fetch(new URL('./nidus-first-relaxed.wasm', import.meta.url)),
+    plain: () => fetch(new URL('./nidus-first.wasm', import.meta.url)),
     whole: () => fetch(new URL('./nidus.wasm', import.meta.url)),
+  },
+  rest: {
+    relaxed: () => fetch(new URL('./nidus-rest-relaxed.wasm', import.meta.url)),
+    plain: () => fetch(new URL('./nidus-rest.wasm', import.meta.url)),
   },
   text: () =>
     loadText(new URL('./text.js', import.meta.url).href, () => fetch(new URL('./nidus-text.wasm', import.meta.url))),

@@ -9,11 +9,15 @@ const inlined = (globalThis as { nidusText?: [script: string, wasm: string] }).n
 const whole = () => fetch(new URL('./nidus.wasm', import.meta.url))
 configureRuntime({
   wasm: {
-    relaxed: () => fetch(new URL('./nidus-page-relaxed.wasm', import.meta.url)),
-    plain: () => fetch(new URL('./nidus-page.wasm', import.meta.url)),
+    relaxed: () => fetch(new URL('./nidus-first-relaxed.wasm', import.meta.url)),
+    plain: () => fetch(new URL('./nidus-first.wasm', import.meta.url)),
     whole,
   },
   wholeWasm: { relaxed: () => fetch(new URL('./nidus-relaxed.wasm', import.meta.url)), plain: whole },
+  rest: {
+    relaxed: () => fetch(new URL('./nidus-rest-relaxed.wasm', import.meta.url)),
+    plain: () => fetch(new URL('./nidus-rest.wasm', import.meta.url)),
+  },
   text: () =>
     loadText(inlined?.[0] ?? new URL('./text.js', import.meta.url).href, () =>
       fetch(inlined?.[1] ?? new URL('./nidus-text.wasm', import.meta.url)),

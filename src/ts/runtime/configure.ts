@@ -22,6 +22,8 @@ export interface Runtime {
   readWasm: (url: string | URL) => Promise<Response | BufferSource>
   /** The files to use instead of `wasm` once the module that has everything is needed. */
   wholeWasm?: WasmFiles
+  /** Loads the rest of `wasm.relaxed` or of `wasm.plain`, where these are only first parts. */
+  rest?: Readonly<Record<'relaxed' | 'plain', Load>>
   /** Loads the module of texts. `module` loads its wasm. Missing where there is none. */
   text?: () => Promise<{ openText: OpenText; module: () => Promise<WebAssembly.Module> }>
   /** Starts one more search worker. Missing where there are no workers. */
