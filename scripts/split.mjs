@@ -130,7 +130,8 @@ function splitText(text, mark) {
     const { params, results } = typeOf(functions.get(name).type)
     const args = params.map((_, i) => `(local.get ${i})`).join(' ')
     const type = typeText(params, results)
-    return ` (func ${name}${type}\n  (call_indirect ${table[1]}${type} ${args} (i32.const ${place + used.indexOf(name)})))`
+    const index = ` (i32.const ${place + used.indexOf(name)})`
+    return ` (func ${name}${type}\n  (call_indirect ${table[1]}${type} ${args}${index}))`
   }
   const textOfFirst = items.map((item) => {
     const [, name] = FUNCTION.exec(item) ?? []

@@ -1,7 +1,7 @@
 import { loadRest } from '../core/rest.js'
 import type { AnyCall } from './core-calls.js'
 
-/** Lets calls pass in their order. If one needs the rest of the core, it and those after it wait until that is loaded. */
+/** Lets calls pass in their order. If one needs the rest of the core, it and later ones wait until it is loaded. */
 export class Door {
   #loading: Promise<void> | undefined
 
