@@ -21,6 +21,24 @@ export function shapeSuite(kind: string, place: Place) {
   const open = <A extends Attrs = Attrs>(name = place.fresh(), options: OpenOptions = {}) =>
     Nidus.open<A>(name, { dimension: D, ...place.options(), ...options } as OpenOptions)
 
+  describe(`answers over ${kind}`, () => {
+    it('tell how long the engine took, and are arrays like all others', async () => {
+      const db = await open()
+      await db.upsert('c', [{ id: 'a', vector: [1, 2, 3, 4], attrs: { n: 1 } }])
+      const began = performance.now()
+      const plain = await db.search([1, 2, 3, 4], { topK: 1 })
+      const paged = await db.search([1, 2, 3, 4], { topK: 1, offset: 0, attrs: ['n'] })
+      const alike = await db.similar('c', 'a')
+      const waited = performance.now() - began
+      for (const { took } of [plain, paged, alike]) {
+        expect(took).toBeGreaterThanOrEqual(0)
+        expect(took).toBeLessThanOrEqual(waited)
+      }
+      expect(Object.keys(plain)).toEqual(['0'])
+      await db.close()
+    })
+  })
+
   describe(`updates and single records over ${kind}`, () => {
     it('changes attributes and not a bit of the vector', async () => {
       const name = place.fresh()

@@ -70,7 +70,7 @@ import type {
   VectorRecord,
   VectorSearchOptions,
 } from '../types/index.js'
-import { Reader, encodeMeta, isPlainObject } from '../core/wire.js'
+import { Reader, encodeMeta, isPlainObject, withTook } from '../core/wire.js'
 import { listen, unlisten, unlistenAll } from './changes.js'
 import { load, question, transfer } from './parts.js'
 import { accepted, captureText, closeAfter, inTurn } from './accepted.js'
@@ -313,8 +313,8 @@ export class Nidus<A extends AttrsOf<A> = Attrs> {
     const vector = captureQuery(query, this.dimension)
     const checked = checkOptions<VectorSearchOptions<A>>(options, VECTOR_SEARCH, 'search')
     if (isShaped(checked)) return shaped<A>(this, vector, checked)
-    const [hits] = await searchAll<A>(this, vector, checked)
-    return hits
+    const lists = await searchAll<A>(this, vector, checked)
+    return withTook(lists[0], lists.took)
   }
 
   async searchMany(queries: Vector[], options?: SearchOptions<A>): Promise<Hit<A>[][]> {

@@ -5,7 +5,7 @@ import { encodeFilter } from '../arguments/filter.js'
 import { checkMinScore, checkSignal, checkTopK, collectionName, collectionNames } from '../arguments/input.js'
 import { SIGNAL } from '../arguments/keys.js'
 import { checkOptions } from '../arguments/options.js'
-import { Reader, decodeMeta, encodeIds, isPlainObject } from '../core/wire.js'
+import { Reader, decodeMeta, encodeIds, isPlainObject, withTook } from '../core/wire.js'
 import type { AttrsOf, Hit, SearchOptions, SignalOption, VectorRecord } from '../types/index.js'
 
 /**
@@ -89,10 +89,10 @@ export async function searchAll<A extends AttrsOf<A>>(
   db: Opened,
   queries: Float32Array,
   options: SearchOptions<A>,
-): Promise<Hit<A>[][]> {
+): Promise<Hit<A>[][] & { took?: number }> {
   const { collections, topK, minScore, filter, withVectors, signal } = options
   const names = collectionNames(collections)
-  const { wire, scores, vectors, counts } = await read(
+  const { wire, scores, vectors, counts, took } = await read(
     db[BACKEND](),
     'search',
     {
@@ -108,7 +108,7 @@ export async function searchAll<A extends AttrsOf<A>>(
   )
   const reader = new Reader(wire)
   let i = 0
-  return Array.from(counts, (count) => {
+  const lists = Array.from(counts, (count) => {
     const hits: Hit<A>[] = []
     for (const end = i + count; i < end; i++) {
       const hit: Hit<A> = { collection: reader.str(), id: reader.str(), score: scores[i], attrs: reader.attrs<A>() }
@@ -117,4 +117,5 @@ export async function searchAll<A extends AttrsOf<A>>(
     }
     return hits
   })
+  return withTook(lists, took)
 }

@@ -142,6 +142,8 @@ export interface Hits {
   scores: Float32Array
   vectors: Float32Array | undefined
   counts: Uint32Array
+  /** The milliseconds from the engine's receiving the call to its answer. */
+  took?: number
 }
 
 export type FileName = 'data' | 'log'

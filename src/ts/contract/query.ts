@@ -98,6 +98,8 @@ export interface QueryHits {
   facets: { [key: string]: [value: unknown, count: number][] } | undefined
   /** For each condition that was asked for: how many records have the attribute with a value of each type. */
   explain?: Counted[] | undefined
+  /** The milliseconds from the engine's receiving the call to its answer. */
+  took?: number
   /** Present if they were asked for. Then nothing else is. */
   statistics?: OwnStatistics | undefined
 }

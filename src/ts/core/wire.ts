@@ -228,6 +228,10 @@ export function keysOf(object: object, what: () => string): string[] {
   return keys
 }
 
+/** Notes in an answer how long the engine took. Answers are compared as arrays, so this does not count as content. */
+export const withTook = <T extends object>(answer: T, took: number | undefined): T =>
+  Object.defineProperty(answer, 'took', { value: took })
+
 export function encodeIds(ids: readonly unknown[]): Uint8Array<ArrayBuffer> {
   const writer = new Writer(16 + Math.min(ids.length * 24, MOST_AHEAD))
   for (let i = 0; i < ids.length; i++) {

@@ -143,7 +143,8 @@ export class Engine implements Backend {
   #call(call: AnyCall, options: CallOptions): unknown {
     if (this.#closing) throw closedError(this.#open.spec.name)
     this.#open.check()
-    return this.#door.pass(call, () => this.#run(call, options))
+    const work = () => this.#door.pass(call, () => this.#run(call, options))
+    return call.method === 'search' || call.method === 'query' ? timed(work) : work()
   }
 
   #run(call: AnyCall, options: CallOptions): unknown {
@@ -316,6 +317,14 @@ export class Engine implements Backend {
     this.#ended({ reason: 'closed' })
     if (failed) throw failed
   }
+}
+
+/** Does a search, and notes in its answer how long that took. */
+function timed(work: () => unknown): unknown {
+  const began = performance.now()
+  const done = (answer: unknown) => Object.assign(answer as object, { took: performance.now() - began })
+  const answer = work()
+  return answer instanceof Promise ? answer.then(done) : done(answer)
 }
 
 const isReadCall = (call: AnyCall): call is AnyCall<MethodOf<Kind.Read | Kind.Rows>> => isRead(call.method)

@@ -5,7 +5,7 @@ import { GROUP_BY, FACET, FOR_WORDS, checkKeys } from '../arguments/keys.js'
 import { oneOf } from '../arguments/options.js'
 import { invalid } from '../errors/errors.js'
 import { conditionsOf, explained } from './explain.js'
-import { Reader, checkString, describe, isPlainObject } from '../core/wire.js'
+import { Reader, checkString, describe, isPlainObject, withTook } from '../core/wire.js'
 import type {
   Attrs,
   AttrsOf,
@@ -187,7 +187,7 @@ function facetsOf(facets: unknown): QueryArgs['facets'] {
 
 /** Returns the hits of an answer. */
 export function hitsOf<A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension: number): Hits<Hit<A>> {
-  const { wire, scores, vectorScores, textScores, vectors, matches, snippets, groups, facets, explain } = found
+  const { wire, scores, vectorScores, textScores, vectors, matches, snippets, groups, facets, explain, took } = found
   const reader = new Reader(wire)
   const hits: Hits<Hit<A>> = Array.from(scores, (score, i) => {
     reader.u8()
@@ -208,7 +208,7 @@ export function hitsOf<A extends AttrsOf<A> = Attrs>(found: QueryHits, dimension
       ]),
     )
   if (explain) hits.explain = explained(explain)
-  return hits
+  return withTook(hits, took)
 }
 
 /** The number of records that are read at once. */

@@ -111,7 +111,16 @@ export interface FilterKey {
 }
 
 /** Hits, with `facets` and `explain` if the search asked for them. */
-export type Hits<T> = T[] & { facets?: { [key: string]: FacetCount[] }; explain?: FilterKey[] }
+export type Hits<T> = T[] & {
+  facets?: { [key: string]: FacetCount[] }
+  explain?: FilterKey[]
+  /**
+   * The milliseconds that the engine took, without the way to its worker or tab and back. Absent in answers of a
+   * sharded store. It is not enumerable: a copy of the array does not have it. The clock of a Worker of Cloudflare
+   * stands still during work, so there it is 0.
+   */
+  readonly took?: number
+}
 
 /** The start and the end of a match in a text, in UTF-16 units, as `slice` takes them. */
 export type TextMatch = [from: number, to: number]

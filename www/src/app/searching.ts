@@ -16,10 +16,7 @@ import { fail, modelState, session, type AnyHit } from './session'
  * typist between two words. The words are searched at once.
  */
 const DEBOUNCE = 120
-/** How many measurements of the way to the worker count. */
-const TRIPS = 9
 
-const trips: number[] = []
 let asked = 0
 let said = ''
 
@@ -31,6 +28,12 @@ function answered(asked: string[] | undefined) {
   const { dataset } = element('results')
   if (asked) dataset.answers = JSON.stringify(asked)
   else delete dataset.answers
+}
+
+/** How long an answer took in milliseconds: for the page, and in the engine alone. */
+interface Timed {
+  milliseconds: number
+  engine: number | undefined
 }
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
@@ -108,7 +111,7 @@ async function answer(asking: Question, whole: string[] | undefined, mine: numbe
   for (const hit of hits) session.shown.set(hit.id, hit)
   results.show(hits, sure, { set, question: asking.text, filtered: whole?.slice(1).some(Boolean) ?? false }, acts)
   panel.embedded(session.embedder.embedded)
-  await measure(found.milliseconds, model, wordsAlone)
+  measure(found, model, wordsAlone)
   if (whole) {
     answered(whole)
     announce(hits, sure)
@@ -116,13 +119,10 @@ async function answer(asking: Question, whole: string[] | undefined, mine: numbe
 }
 
 /** Shows how long the parts of a search took. */
-async function measure(milliseconds: number, model: number | undefined, wordsAlone: boolean) {
-  const { finder, set, records } = session
-  if (!finder) return
-  trips.push(await finder.roundTrip())
-  if (trips.length > TRIPS) trips.shift()
-  const message = Math.min(milliseconds, ...trips)
-  panel.times({ engine: Math.max(0, milliseconds - message), message, model })
+function measure({ milliseconds, engine }: Timed, model: number | undefined, wordsAlone: boolean) {
+  const { set, records } = session
+  // In a tab with an older page, the leader tells no time.
+  panel.times(engine === undefined ? undefined : { engine, message: Math.max(0, milliseconds - engine), model })
   const { one, many } = SETS[set]
   const how = wordsAlone ? 'searched by words' : 'searched'
   status.timing(`${plural(records, one, many)} ${how} in ${format.milliseconds(milliseconds)}`)
