@@ -61,6 +61,39 @@ export const OUTSIDE: Case[] = [
     },
   ],
   [
+    'a question that nobody waits for any more is not embedded to its end',
+    async (open, name) => {
+      const embedder = wordEmbedder()
+      const index = await open(name, { embedder })
+      await index.add({ id: 'a', text: 'the roof leaks' })
+      const { embed } = embedder
+      const signals: (AbortSignal | undefined)[] = []
+      let asked = event()
+      const recording: Embedder['embed'] = (_, { signal }) => (signals.push(signal), asked.happened(), never())
+      embedder.embed = recording
+      const [one, other] = [new AbortController(), new AbortController()]
+      const both = [one, other].map(({ signal }) => codeOf(() => index.search('roof', { signal })))
+      await asked.happens
+      one.abort()
+      expect(await both[0]).toBe('ABORTED')
+      expect(signals.map((signal) => signal?.aborted)).toEqual([false])
+      other.abort()
+      expect(await both[1]).toBe('ABORTED')
+      expect(signals.map((signal) => signal?.aborted)).toEqual([true])
+      // Asked again, it is embedded again, also while the first one still hangs.
+      asked = event()
+      const late = new AbortController()
+      const third = codeOf(() => index.search('roof', { signal: late.signal }))
+      await asked.happens
+      expect(signals.map((signal) => signal?.aborted)).toEqual([true, false])
+      late.abort()
+      expect(await third).toBe('ABORTED')
+      embedder.embed = embed
+      expect((await index.search('roof')).map(({ id }) => id)).toEqual(['a'])
+      await index.close()
+    },
+  ],
+  [
     'a search whose embedder hangs ends with its signal, or with the index',
     async (open, name) => {
       const embedder = wordEmbedder()

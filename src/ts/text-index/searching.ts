@@ -11,7 +11,7 @@ import { SEARCH } from './keys.js'
 import type { PassageStore } from './passage-store.js'
 import type { Questions } from './questions.js'
 import { COLLECTION, attrsOf, passageOf, type PassageAttrs } from './records.js'
-import { calling, endOf, unlessEnded } from './waiting.js'
+import { calling, endOf } from './waiting.js'
 
 const WAYS = ['hybrid', 'words', 'meaning'] as const
 
@@ -59,7 +59,7 @@ export async function searchDocuments<A>(held: Held, asked: Asked<A>): Promise<T
       const { questions, replaced } = held.current
       const both = endOf([end.signal, replaced.signal])
       try {
-        const vector = unlessEnded(questions!.vector(question), both.signal)
+        const vector = questions!.vector(question, both.signal)
         if (by === 'hybrid' && onWords && !told) await tellWords(vector, words, onWords)
         const found = await withVector<A>(held, asked, questions!, await vector, end.signal)
         if (found) return found
