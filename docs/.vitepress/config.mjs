@@ -7,6 +7,7 @@ import { links, REPOSITORY, slug } from './links.mjs'
 import { writeLlms } from './llms.mjs'
 import { API, INSIDE, PAGES } from './sidebar.mjs'
 
+const dist = (name) => fileURLToPath(new URL(`../../dist/${name}`, import.meta.url))
 const site = process.env.NIDUS_SITE_BASE ?? '/'
 
 // The demo's policy, and what VitePress needs: scripts and styles within the page. No other host is allowed.
@@ -67,7 +68,14 @@ export default defineConfig({
     build: { chunkSizeWarningLimit: 1200 },
     logLevel: 'warn',
     // The search of the site uses the built package.
-    resolve: { alias: { 'nidus-wasm': fileURLToPath(new URL('../../dist/browser.js', import.meta.url)) } },
+    resolve: {
+      alias: [
+        { find: /^nidus-wasm$/, replacement: dist('browser.js') },
+        { find: /^nidus-wasm\/text\/transformers$/, replacement: dist('transformers-browser.js') },
+        // As in the demo: the model runs on the CPU, so the smaller build is enough.
+        { find: 'onnxruntime-web/webgpu', replacement: 'onnxruntime-web/wasm' },
+      ],
+    },
     worker: { format: 'es' },
   },
   // The home page of VitePress's theme has no landmark for its content.

@@ -1,5 +1,5 @@
 // Builds the docs site, and checks its pages.
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, posix } from 'node:path'
 import { beforeAll, expect, it } from 'vitest'
@@ -75,6 +75,37 @@ it('has its text for programs', () => {
   for (const [, address] of list.matchAll(/\]\((\/[^)]+)\)/g)) expect(files).toContain(target(address!, ''))
   expect(list).toContain(`${BASE}guides/words.html`)
   expect(readFileSync(join(folder, 'llms-full.txt'), 'utf8')).toContain('# Words and meaning')
+})
+
+it('is searched by meaning, too, once a visitor asks for that', async () => {
+  const models = join(repository, 'www/public/models')
+  const { words, meaning } = JSON.parse(readFileSync(join(folder, 'search.json'), 'utf8')) as Record<string, string>
+  expect(files).toContain(`${words}/log`)
+  // Without a copy of the model there is no such index, and the page does not offer it.
+  expect(meaning !== undefined).toBe(existsSync(models))
+  if (!meaning) return
+  symlinkSync(models, join(root, 'somewhere/models'))
+  const server = await serveFolder(root)
+  const { context } = await openBrowser(join(root, 'profile-meaning'))
+  try {
+    const page = context.pages()[0] ?? (await context.newPage())
+    const asked: string[] = []
+    page.on('request', (request) => asked.push(request.url()))
+    const heavy = () => asked.filter((url) => /\/models\/|ort-wasm/.test(url) || url.includes(meaning))
+    await page.goto(server.origin.replace(/\/$/, BASE))
+    await page.keyboard.press('/')
+    await page.keyboard.type('does it work in Safari on iPhone')
+    await page.locator('.hit').first().waitFor()
+    expect(heavy()).toEqual([])
+    await page.getByLabel('Also by meaning').check({ timeout: 600_000 })
+    await page.getByText('also by meaning, in').waitFor({ timeout: 600_000 })
+    expect(await page.locator('.hit').first().innerText()).toMatch(/Safari|WebKit|iOS/)
+    expect(heavy().length).toBeGreaterThan(2)
+    expect(asked.filter((url) => !url.startsWith(server.origin) && !url.startsWith('data:'))).toEqual([])
+  } finally {
+    await context.close()
+    server.stop()
+  }
 })
 
 it('is searched by keyboard, says nothing on the console, and has no fault that axe finds', async () => {

@@ -5,7 +5,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import MiniSearch from 'minisearch'
 import { at, main, say, Trouble, writeBetween } from '../../scripts/lib.mjs'
 import { ask } from '../../docs/.vitepress/theme/search-options.mjs'
-import { fill } from './index.mjs'
+import { DIMENSION, openModel } from '../sets/model.mjs'
+import { fill, vectorsOf } from './index.mjs'
 import { sections } from './sections.mjs'
 
 const TOP = 3
@@ -20,11 +21,24 @@ function miniSearch(found) {
   return (question) => index.search(question, options).map(({ page }) => page)
 }
 
+/** Returns the two searches of the site: by words, and by words and meaning. */
 async function ours(found) {
   const { Nidus } = await import('../../dist/node.js')
-  const db = await Nidus.open('search', { storage: 'memory', dimension: 1 })
-  await fill(db, found)
-  return async (question) => (await ask(db, question)).map(({ attrs }) => attrs.page)
+  const vectors = await vectorsOf(found)
+  if (!vectors) throw new Trouble('there is no copy of the language model')
+  const [words, meaning] = await Promise.all(
+    [undefined, vectors].map(async (vectors, i) => {
+      const db = await Nidus.open(`search-${i}`, { storage: 'memory', dimension: vectors ? DIMENSION : 1 })
+      await fill(db, found, vectors)
+      return db
+    }),
+  )
+  const embed = await openModel()
+  const pages = (hits) => hits.map(({ attrs }) => attrs.page)
+  return [
+    async (question) => pages(await ask(words, question)),
+    async (question) => pages(await ask(meaning, question, await embed([question]))),
+  ]
 }
 
 main(async () => {
@@ -32,20 +46,21 @@ main(async () => {
   if (!existsSync(folder)) throw new Trouble('the docs are not built: npm run build:docs')
   const found = sections(folder)
   const users = found.filter(({ kind }) => kind === 'docs')
-  const engines = [await ours(found), miniSearch(found), miniSearch(users)]
+  const engines = [...(await ours(found)), miniSearch(found), miniSearch(users)]
   const questions = JSON.parse(readFileSync(at('www/search/questions.json'), 'utf8'))
   const rows = []
   for (const { question, pages } of questions) {
     const lists = await Promise.all(engines.map((engine) => engine(question)))
-    rows.push([question, ...[lists[0], lists[1], [...new Set(lists[2])]].map((list) => place(list, pages))])
+    const last = [...new Set(lists.pop())]
+    rows.push([question, ...[...lists, last].map((list) => place(list, pages))])
   }
   const within = (column) => rows.filter((row) => row[column] <= TOP).length
   const cell = (rank) => (rank === undefined ? 'none' : rank <= TOP ? `**${rank}**` : `${rank}`)
   const table = [
-    '| question | this site | MiniSearch, as VitePress lists it | MiniSearch, pages for users, each once |',
-    '| --- | ---: | ---: | ---: |',
+    '| question | this site | this site, also by meaning | MiniSearch, as VitePress lists it | MiniSearch, pages for users, each once |',
+    '| --- | ---: | ---: | ---: | ---: |',
     ...rows.map(([question, ...ranks]) => `| ${question} | ${ranks.map(cell).join(' | ')} |`),
-    `| **within the first ${TOP}, of ${rows.length}** | **${within(1)}** | **${within(2)}** | **${within(3)}** |`,
+    `| **within the first ${TOP}, of ${rows.length}** | ${[1, 2, 3, 4].map((column) => `**${within(column)}**`).join(' | ')} |`,
   ].join('\n')
   writeBetween(at('docs/site-search.md'), 'compare', `\n${table}\n`)
   say(`${found.length} sections\n${table}`)

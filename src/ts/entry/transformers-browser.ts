@@ -24,8 +24,8 @@ const addressOf: AddressOf = (of, place) => {
   const base = typeof document === 'object' ? document.baseURI : self.location.href
   try {
     const { href } = new URL(place, base)
-    // The others are folders.
-    return of === 'library' || href.endsWith('/') ? href : `${href}/`
+    // The others are folders, but for the one file of the runtime.
+    return of === 'library' || href.endsWith('/') || (of === 'runtime' && href.endsWith('.wasm')) ? href : `${href}/`
   } catch (error) {
     throw invalid(`transformers: \`${of}\` is no address: ${String(place)}`, error)
   }

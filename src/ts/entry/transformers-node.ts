@@ -23,10 +23,12 @@ const connect: Connect = (_, __, receive, fail) => {
 const addressOf: AddressOf = (of, place) => {
   const text = String(place)
   if (of === 'library') return isAbsolute(text) ? pathToFileURL(text).href : text
-  const folder = text.endsWith('/') ? text : `${text}/`
+  const folder = text.endsWith('/') || (of === 'runtime' && text.endsWith('.wasm')) ? text : `${text}/`
   // Models are read from a path, and the runtime is imported from an address.
   if (of === 'models') return folder.startsWith('file:') ? fileURLToPath(folder) : folder
-  return /^\w+:/.test(folder) ? folder : `${pathToFileURL(resolve(folder)).href}/`
+  if (/^\w+:/.test(folder)) return folder
+  const { href } = pathToFileURL(resolve(folder))
+  return folder.endsWith('/') ? `${href}/` : href
 }
 
 export const transformers = transformersWith(connect, addressOf)

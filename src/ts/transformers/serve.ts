@@ -113,7 +113,8 @@ function load(
       Object.assign(env, { allowLocalModels: false, remoteHost: models, remotePathTemplate: '{model}/' })
     else if (models !== undefined)
       Object.assign(env, { allowLocalModels: true, allowRemoteModels: false, localModelPath: models })
-    if (runtime !== undefined && env.backends.onnx.wasm) env.backends.onnx.wasm.wasmPaths = runtime
+    if (runtime !== undefined && env.backends.onnx.wasm)
+      env.backends.onnx.wasm.wasmPaths = runtime.endsWith('.wasm') ? { wasm: runtime } : runtime
     return library
   })
   // Texts are cut by its tokens, so it comes before the weights.

@@ -34,7 +34,12 @@ export interface TransformersOptions {
    * `FOLDER/MODEL/config.json`. Nothing else is asked for models then. Default: the hub of Hugging Face.
    */
   models?: string | URL
-  /** The folder with the `.wasm` files of onnxruntime-web. Default: what transformers.js uses. */
+  /**
+   * The folder with the `.mjs` and `.wasm` files of onnxruntime-web, or the address of the one `.wasm` file of the build
+   * that transformers.js imports (`ort-wasm-simd-threaded.asyncify.wasm` if your bundler has no alias for it). With one
+   * file nothing is started from a `blob:` address, which a Content-Security-Policy may forbid. Default: what
+   * transformers.js uses, which is on another host.
+   */
   runtime?: string | URL
   /** The address of transformers.js, for pages without a bundler. Default: the package `@huggingface/transformers`. */
   library?: string | URL
