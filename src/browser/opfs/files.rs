@@ -107,19 +107,19 @@ impl OpfsFiles {
             refuse_others(name, &folder, None).await?;
         }
         let deadline = deadline();
-        let mut files = Files(folder.clone(), vec![lock(name, &folder, FILES[0], deadline).await?]);
+        let mut files = Files(vec![lock(name, &folder, FILES[0], deadline).await?]);
         let mut head = vec![0; HEAD_SIZE];
-        let read = files.1[0].read(0, &mut head)?;
+        let read = files.0[0].read(0, &mut head)?;
         head.truncate(read);
         let foreign = refuse_others(name, &folder, Some(&head)).await?;
         if make {
             register::agree(name, "opfs", true).await?;
         }
         for file in &FILES[1..] {
-            files.1.push(lock(name, &folder, file, deadline).await?);
+            files.0.push(lock(name, &folder, file, deadline).await?);
         }
-        let generation = current(name, &files.1, &head)?;
-        let Ok(files) = <[_; 5]>::try_from(std::mem::take(&mut files.1)) else {
+        let generation = current(name, &files.0, &head)?;
+        let Ok(files) = <[_; 5]>::try_from(std::mem::take(&mut files.0)) else {
             fail!(Failed, "a file was not opened")
         };
         let inner = Inner { name: name.to_string(), folder, files, generation: Cell::new(generation), foreign };
@@ -202,12 +202,12 @@ impl OpfsFiles {
 }
 
 /// Handles that are closed if an opening fails.
-struct Files(FileSystemDirectoryHandle, Vec<Rc<File>>);
+struct Files(Vec<Rc<File>>);
 
 impl Drop for Files {
     fn drop(&mut self) {
         // They were opened in this turn of the store's life, so their files are there, and closing them returns.
-        for file in &self.1 {
+        for file in &self.0 {
             file.handle.close();
         }
     }
