@@ -39,7 +39,6 @@ const DRAIN: u64 = 4 << 20;
 ///
 /// Every wait ends: an opening is given up after ten seconds, and each transaction by an event that the browser always
 /// sends.
-#[must_use = "what the store writes is durable only after `commit`"]
 pub struct IdbFiles {
     shared: Rc<Shared>,
 }
