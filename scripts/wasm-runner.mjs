@@ -36,7 +36,10 @@ async function inFirefox(wasm, rest, cwd) {
       if (said.includes(address)) ready(true)
     })
     // A file whose tests do not run in a browser ends by itself.
-    server.on('close', (code) => (say(said), code === 0 ? ready(false) : failed(new Error(`the runner ended: ${code}`))))
+    server.on(
+      'close',
+      (code) => (say(said), code === 0 ? ready(false) : failed(new Error(`the runner ended: ${code}`))),
+    )
   })
   let browser
   try {
