@@ -238,5 +238,11 @@ export const SUITES = [
     lack: 'no Firefox',
     work: () => web('firefox'),
   },
+  {
+    group: 'wasm',
+    ...release,
+    name: 'examples from Rust beside the package',
+    work: () => run(process.execPath, [at('pkg-tests/rust/run.mjs')]),
+  },
   { group: 'wasm', ...release, name: 'each kind of storage alone', work: storageAlone },
 ]

@@ -19,8 +19,6 @@ extern "C" {
     fn request(this: &Locks, name: &str, options: &Object, callback: &Function) -> Result<Promise, JsValue>;
 }
 
-/// Browsers release the locks of a page or worker a little after it has ended.
-const LATE_RELEASE_MS: f64 = 1000.0;
 /// This long an opening waits for somebody who removes the store.
 const REMOVAL_MS: f64 = 10_000.0;
 const PAUSE_MS: i32 = 40;
@@ -89,7 +87,10 @@ async fn take(name: &str, mode: &str, patience_ms: f64) -> Result<Option<Lock>> 
 }
 
 /// Takes a lock that nobody shares. Returns `None` if somebody else keeps it.
+#[cfg(feature = "indexeddb")]
 pub async fn hold(name: &str) -> Result<Option<Lock>> {
+    /// Browsers release the locks of a page or worker a little after it has ended.
+    const LATE_RELEASE_MS: f64 = 1000.0;
     take(name, "exclusive", LATE_RELEASE_MS).await
 }
 

@@ -9,9 +9,8 @@
 //! | a write is durable when | [`Store::commit`](crate::Store::commit) returns | the future of a commit is ready |
 //! | how fast | synchronous, quick for small writes | one transaction for each commit |
 //!
-//! The names above are there only when the crate is compiled for `wasm32`. So docs.rs does not show them:
-//! `cargo doc --target wasm32-unknown-unknown --features opfs,indexeddb` does. `docs/guides/rust.md` in the repository
-//! is the guide, and `examples/rust-opfs` and `examples/rust-indexeddb` are pages that use them.
+//! `docs/guides/rust.md` in the repository is the guide, and `examples/rust-opfs` and `examples/rust-indexeddb` are pages
+//! that use them.
 
 #[cfg(target_arch = "wasm32")]
 mod database;
@@ -86,3 +85,8 @@ impl<F: FnOnce()> Drop for Compacting<'_, F> {
         }
     }
 }
+
+/// The code of the guide, compiled as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guides/rust.md")]
+struct Guide;

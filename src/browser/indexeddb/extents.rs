@@ -287,3 +287,129 @@ impl Extents {
         self.under_way = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// What a database has of a file.
+    #[derive(Clone, Default)]
+    struct Stored(BTreeMap<u64, Vec<u8>>);
+
+    impl Stored {
+        /// Does what `put` does in a transaction.
+        fn apply(&mut self, plan: &Plan, puts: Vec<(u64, Vec<u8>)>) {
+            for (at, bytes) in &plan.patches {
+                for (place, byte) in (*at..).zip(bytes) {
+                    let (begins, old) = self.0.range_mut(..=place).next_back().unwrap();
+                    old[(place - begins) as usize] = *byte;
+                }
+            }
+            if let Some(cut) = plan.cut_at {
+                self.0.retain(|at, _| *at < cut);
+                if let Some((at, bytes)) = self.0.iter_mut().next_back() {
+                    bytes.truncate((cut - at) as usize);
+                }
+            }
+            if let Some((first, last)) = plan.merged {
+                self.0.retain(|at, _| !(first..=last).contains(at));
+            }
+            self.0.extend(puts);
+            assert_eq!(self.bytes().len() as u64, plan.length);
+        }
+
+        fn bytes(&self) -> Vec<u8> {
+            let mut all = Vec::new();
+            for (at, bytes) in &self.0 {
+                assert_eq!(*at, all.len() as u64, "an extent begins where the one before ends");
+                assert!((1..=MAX_EXTENT).contains(&bytes.len()));
+                all.extend_from_slice(bytes);
+            }
+            all
+        }
+
+        fn read(&self, of: &Extents) -> Vec<u8> {
+            let mut all = self.bytes();
+            all.truncate(of.committed() as usize);
+            for (place, byte) in of.patches_in(0, of.committed()) {
+                all[place as usize] = byte;
+            }
+            of.copy(of.committed(), of.pending() as usize, &mut |slice| all.extend_from_slice(slice));
+            all
+        }
+    }
+
+    fn puts_of(of: &Extents, plan: &Plan) -> Vec<(u64, Vec<u8>)> {
+        let bytes = |at, len| {
+            let mut bytes = Vec::new();
+            of.copy(at, len, &mut |slice| bytes.extend_from_slice(slice));
+            assert_eq!(bytes.len(), len);
+            bytes
+        };
+        plan.puts.iter().map(|(at, len)| (*at, bytes(*at, *len))).collect()
+    }
+
+    /// Writes, cuts and overwrites at every moment, also while a commit is under way, which may succeed or fail.
+    #[test]
+    fn the_bytes_are_right_at_every_moment() {
+        let mut random = 7u32;
+        let mut next = |below: u32| {
+            random ^= random << 13;
+            random ^= random >> 17;
+            random ^= random << 5;
+            random % below
+        };
+        let (mut of, mut stored, mut model) = (Extents::new(0), Stored::default(), Vec::<u8>::new());
+        let mut under_way = None;
+        let mut merges = 0;
+        for round in 0..20_000 {
+            match next(12) {
+                0..=4 => {
+                    let size = if next(400) == 0 { 2_500_000 } else { next(600) };
+                    let bytes: Vec<u8> = (0..size).map(|i| (i + round) as u8).collect();
+                    of.append(&bytes).unwrap();
+                    model.extend_from_slice(&bytes);
+                }
+                5 if next(4) == 0 => {
+                    let to = model.len() - next(2000).min(model.len() as u32) as usize;
+                    of.truncate(to as u64).unwrap();
+                    model.truncate(to);
+                    assert!(of.truncate(to as u64 + 1).is_err());
+                }
+                6 if next(10) == 0 && model.len() >= 4 => {
+                    let back = next(3000).min(model.len() as u32 - 4) as usize;
+                    let at = model.len() - 4 - back;
+                    of.publish(at as u64, [round as u8; 4]).unwrap();
+                    model[at..at + 4].copy_from_slice(&[round as u8; 4]);
+                    assert!(of.publish(model.len() as u64 - 3, [0; 4]).is_err());
+                }
+                7..=9 if under_way.is_none() && of.is_dirty() => {
+                    let plan = of.plan().unwrap();
+                    merges += usize::from(plan.merged.is_some());
+                    let puts = puts_of(&of, &plan);
+                    under_way = Some((plan, puts));
+                }
+                10.. => match under_way.take() {
+                    Some((plan, puts)) if next(5) > 0 => {
+                        stored.apply(&plan, puts);
+                        of.done(plan);
+                    }
+                    Some(_) => of.failed(),
+                    None => {}
+                },
+                _ => {}
+            }
+            if round % 50 == 0 {
+                assert!(stored.read(&of) == model, "round {round}");
+                assert_eq!(of.size(), model.len() as u64);
+            }
+            if model.len() > 8_000_000 {
+                of.truncate(10).unwrap();
+                model.truncate(10);
+            }
+        }
+        assert!(merges > 100, "{merges}");
+    }
+}

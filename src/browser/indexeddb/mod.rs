@@ -9,6 +9,8 @@ mod opening;
 #[cfg(target_arch = "wasm32")]
 mod put;
 #[cfg(target_arch = "wasm32")]
+mod renew;
+#[cfg(target_arch = "wasm32")]
 mod row;
 #[cfg(target_arch = "wasm32")]
 mod shared;

@@ -8,10 +8,11 @@ use wasm_bindgen::JsCast;
 use web_sys::IdbDatabase;
 
 use super::put::{remove_others, small_end};
+use super::renew::renew_log;
 use super::row::{EXTENTS, FILES, META, META_KEY, Row, make_store, unknown_content};
 use super::shared::{Pair, Shared};
 use crate::Result;
-use crate::browser::database::{Ended, Transaction, connect, factory, renew_log, transact};
+use crate::browser::database::{Ended, Transaction, connect, factory, transact};
 use crate::browser::locks;
 use crate::browser::register;
 use crate::error::{Context, fail};

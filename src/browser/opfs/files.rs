@@ -95,16 +95,20 @@ impl OpfsFiles {
             fail!(InvalidArgument, "the store's name is empty");
         }
         let _opening = locks::opening(name).await?;
-        register::agree(name, "opfs", false).await?;
         check_worker()?;
+        register::agree(name, "opfs", make).await?;
         let folder = folder(name, make).await?;
         if !make && !has_head(name, &folder).await? {
             fail!(NotFound, "there is no store \"{name}\" in OPFS");
         }
         // A folder is looked at before anything is made in it. If it has a head, it is looked at under the lock: then no
-        // writer is at work in it.
-        if !has_head(name, &folder).await? {
-            refuse_others(name, &folder, None).await?;
+        // writer is at work in it. Without a head it may be another opening that makes the store at this moment. Then
+        // there is a head once its other files are there.
+        if !has_head(name, &folder).await?
+            && let Err(refused) = refuse_others(name, &folder, None).await
+            && !has_head(name, &folder).await?
+        {
+            return Err(refused);
         }
         let deadline = deadline();
         let mut files = Files(vec![lock(name, &folder, FILES[0], deadline).await?]);
@@ -112,9 +116,6 @@ impl OpfsFiles {
         let read = files.0[0].read(0, &mut head)?;
         head.truncate(read);
         let foreign = refuse_others(name, &folder, Some(&head)).await?;
-        if make {
-            register::agree(name, "opfs", true).await?;
-        }
         for file in &FILES[1..] {
             files.0.push(lock(name, &folder, file, deadline).await?);
         }
