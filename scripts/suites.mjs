@@ -23,6 +23,9 @@ async function native() {
 /** Returns the flags that compile std together with the tests, if the toolchain has no precompiled std. */
 const stdFlags = ({ sysroot, flags }) => (existsSync(join(sysroot, 'lib/rustlib', TARGET, 'lib')) ? [] : flags)
 
+/** cargo splits this text at spaces, so the path is relative: cargo runs tests in the root of the crate. */
+const RUNNER = 'node scripts/wasm-runner.mjs'
+
 /**
  * Runs the tests in wasm whose files begin with `prefix`: wasm_node, wasm_browser or web_. They are selected by name,
  * because the other tests compile only natively. `alone` leaves out the default features, and `browser` names the one in
@@ -62,8 +65,7 @@ export async function wasm(prefix, features = [], { alone = false, browser } = {
           NODE_ARGS: '--experimental-wasm-relaxed-simd,--no-liftoff',
         }),
       ...(browser && { NIDUS_WASM_BROWSER: browser }),
-      // cargo splits this text at spaces, so the path is relative: cargo runs tests in the root of the crate.
-      CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: 'node scripts/wasm-runner.mjs',
+      CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: RUNNER,
     },
   })
 }
@@ -88,20 +90,22 @@ const WEB = ['opfs', 'indexeddb']
 /** Runs the tests of the storage from Rust alone in a browser. */
 const web = (browser) => wasm('web_', WEB, { alone: true, browser })
 
-/** Checks that the crate compiles with each kind of storage alone, as a user's own wasm module may need it. */
+/**
+ * Checks that the crate compiles with each kind of storage alone, as a user's own wasm module may need it. Also compiles
+ * the code in the documentation of `src/browser` and in its guide.
+ */
 async function storageAlone() {
   const { wasm: rust } = await toolchain()
+  const common = ['--locked', '--target', TARGET, ...stdFlags(rust), '--no-default-features', '--features']
   const env = {
     ...rust.env,
     CARGO_ENCODED_RUSTFLAGS: `${wasmFlags(rust)}\u001f-Dwarnings`,
     CARGO_TARGET_DIR: at('target'),
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: RUNNER,
   }
-  for (const feature of ['handle', ...WEB]) {
-    const alone = ['--lib', '--no-default-features', '--features', feature]
-    await run(rust.cargo, [...rust.select, 'check', '--locked', '--target', TARGET, ...stdFlags(rust), ...alone], {
-      env,
-    })
-  }
+  for (const feature of ['handle', ...WEB])
+    await run(rust.cargo, [...rust.select, 'check', '--lib', ...common, feature], { env })
+  await run(rust.cargo, [...rust.select, 'test', '--doc', ...common, WEB.join(), '--', 'browser'], { env })
 }
 
 async function types() {
