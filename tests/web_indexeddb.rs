@@ -414,6 +414,26 @@ async fn the_locks_are_those_of_the_typescript_package() {
 }
 
 #[wasm_bindgen_test]
+async fn every_transaction_is_strict() {
+    let count = "const proto = IDBDatabase.prototype
+        const { transaction } = proto
+        globalThis.durabilities = []
+        proto.transaction = function (...args) {
+            const made = transaction.apply(this, args)
+            durabilities.push(made.durability)
+            return made
+        }
+        globalThis.uncounted = () => (proto.transaction = transaction)";
+    js("", count).await;
+    let (files, mut db) = open(&fresh()).await;
+    stage(&mut db, 0..3);
+    files.commit_store(&mut db).await.unwrap();
+    files.compact(&mut db).await.unwrap();
+    let found = js("", "uncounted(); return [durabilities.length > 3, ...new Set(durabilities)].join()").await;
+    assert_eq!(found, "true,strict");
+}
+
+#[wasm_bindgen_test]
 async fn a_deleted_database_fails_the_store() {
     let name = fresh();
     let (files, mut db) = open(&name).await;
