@@ -67,15 +67,18 @@ async fn open(name: &str) -> (IdbFiles, Store) {
     (files, db)
 }
 
-/// Makes the next transaction that puts an extent end in a certain way.
+/// Makes the next transaction that puts an extent end in a certain way, or tells when it has put one.
 async fn next_put(fault: &str) {
     js(
         fault,
         "const proto = IDBObjectStore.prototype
         const put = proto.put
+        let planned
+        globalThis.planned = new Promise((resolve) => (planned = resolve))
         proto.put = function (value, key) {
             if (!(value instanceof Uint8Array)) return put.call(this, value, key)
             proto.put = put
+            planned()
             if (name === 'throw') throw new DOMException('no room', 'QuotaExceededError')
             const request = put.call(this, value, key)
             if (name === 'abort') queueMicrotask(() => this.transaction.abort())
@@ -344,14 +347,17 @@ async fn commits_may_overlap_and_futures_may_be_dropped() {
     // What a commit under way writes is cut off, and something else is written there.
     data.append(&[4; 1000]).unwrap();
     expected.extend([4; 1000]);
+    next_put("is planned").await;
     let mut fourth = Box::pin(files.commit());
     poll(fourth.as_mut());
+    js("", "await planned").await;
     let end = expected.len() - 1300;
     data.truncate_to(end as u64).unwrap();
     expected.truncate(end);
     data.append(&[5; 10]).unwrap();
     expected.extend([5; 10]);
     fourth.await.unwrap();
+    assert_eq!(files.pending_bytes(), 10);
     assert!(read(&data).await == expected);
     drop(data);
     files.close().await.unwrap();
@@ -407,10 +413,9 @@ async fn the_locks_are_those_of_the_typescript_package() {
     assert_eq!(js(&name, held).await, JsValue::TRUE);
     // Whoever destroys the store has this one.
     js(&format!("nidus-wasm:kind:{name}"), hold).await;
-    let mut opening = pin!(IdbFiles::open(&name));
-    assert!(opening.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    js("", "setTimeout(over, 100)").await;
-    opening.await.unwrap();
+    js("", "globalThis.removed = false; setTimeout(() => { removed = true; over() }, 1000)").await;
+    IdbFiles::open(&name).await.unwrap();
+    assert_eq!(js("", "return removed").await, JsValue::TRUE);
 }
 
 #[wasm_bindgen_test]
@@ -503,7 +508,14 @@ async fn damage_is_refused_and_nothing_is_changed() {
         ("await answer(meta.put({ ...row, data: row.data - 1 }, 'store'))", "the extent of data"),
         ("await answer(extents.delete(['data', 0, 0]))", "the extent of data at 0"),
         ("await answer(extents.put('text', ['log', 0, 0]))", "the extent of log at 0"),
-        ("await answer(extents.put(new Uint8Array(3_000_000), ['data', 0, 0]))", "the extent of data"),
+        // An extent that is longer than any.
+        (
+            "await answer(extents.delete(IDBKeyRange.bound(['data'], ['data', []])))
+            await answer(extents.put(new Uint8Array(1_900_000), ['data', 0, 0]))
+            await answer(extents.put(new Uint8Array(100_000), ['data', 0, 1_900_000]))
+            await answer(meta.put({ ...row, data: 2_000_000 }, 'store'))",
+            "the extent of data at 0",
+        ),
     ];
     for (lie, text) in lies {
         let name = fresh();
@@ -517,11 +529,12 @@ async fn damage_is_refused_and_nothing_is_changed() {
         inside(&name, &format!("const row = await answer(meta.get('store')); {lie}")).await;
         let content = "return JSON.stringify([await answer(extents.getAllKeys()), await answer(meta.getAll())])";
         let before = inside(&name, content).await;
-        let opened = match IdbFiles::open(&name).await {
-            Ok(files) => files.store(NEW).await.map(drop),
-            Err(error) => Err(error),
-        };
-        refused(opened, Code::Corrupt, text);
+        let files = IdbFiles::open(&name).await;
+        if lie.contains("meta.put") && text != "the extent of data at 0" {
+            refused(files, Code::Corrupt, text);
+        } else {
+            refused(files.unwrap().store(NEW).await, Code::Corrupt, text);
+        }
         // Only the epoch, which tells who opened it, may be another one.
         let epoch = |text: JsValue| {
             let text = text.as_string().unwrap();

@@ -236,24 +236,6 @@ async fn a_file_of_another_program_in_the_other_pair_is_left_alone() {
     assert!(sizes(&name).await.contains("log.1 25"));
 }
 
-#[wasm_bindgen_test]
-async fn removed_files_fail_the_store() {
-    let name = fresh();
-    let (files, mut db) = open(&name).await;
-    // Firefox does not remove files that are open. There the store goes on.
-    let removed = inside(&name, "return await folder.removeEntry('head').then(() => true, () => false)").await;
-    stage(&mut db, 0..3);
-    if removed == JsValue::TRUE {
-        refused(files.commit_store(&mut db).await, Code::Failed, "removed");
-        assert!(db.failure().is_some());
-    } else {
-        files.commit_store(&mut db).await.unwrap();
-    }
-    drop(db);
-    // In Chromium, closing the handles of removed files would never return.
-    files.close().await;
-}
-
 /// Makes the browser write as near the quota: half of what it is asked for, and then nothing.
 async fn writes(how: &str) {
     let code = "const proto = FileSystemSyncAccessHandle.prototype

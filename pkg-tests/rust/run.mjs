@@ -16,7 +16,6 @@ import { serveFolder } from '../common/serve.mjs'
 
 const KINDS = ['opfs', 'indexeddb']
 const BROWSERS = ['chromium', 'firefox']
-const NAME = 'rust-notes'
 /** A wait that takes longer has failed. */
 const MOST = 120_000
 
@@ -324,6 +323,21 @@ async function quota(name, profile, origin, kind) {
   }
 }
 
+/** The user clears the storage while the store is open. Only Chromium can be told to do so. */
+async function cleared(context, origin, kind) {
+  const rust = await example(context, origin, kind)
+  await rust.says('0 notes')
+  await rust.add('soon gone')
+  await rust.says('1 notes')
+  const cdp = await context.newCDPSession(rust.page)
+  await cdp.send('Storage.clearDataForOrigin', { origin: new URL(origin).origin, storageTypes: 'all' })
+  await rust.add('into nothing')
+  await rust.says('FAILED: ')
+  await rust.page.reload()
+  await rust.says('0 notes')
+  await rust.close()
+}
+
 async function inBrowser(name, origin, folder) {
   for (const kind of KINDS) {
     const began = performance.now()
@@ -333,6 +347,7 @@ async function inBrowser(name, origin, folder) {
     context.on('weberror', (error) => complaints.push(error.error().message))
     try {
       await each(context, origin, kind)
+      if (name === 'chromium') await cleared(context, origin, kind)
       check('complaints', complaints, [])
     } finally {
       await context.close()

@@ -109,7 +109,7 @@ impl Shared {
             spawn_local(async move {
                 sleep(0).await;
                 for answer in shared.waiting.take() {
-                    answer.set(Err(Ended::Unsure(error(Code::OutcomeUnknown, "the connection was lost"))));
+                    answer.set(Err(Ended::Unsure(error(Code::StorageFailed, "the connection was lost"))));
                 }
             });
         });
