@@ -1,7 +1,7 @@
 // The suites of `npm test`, and how each is run.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { webdriver } from './browsers.mjs'
+import { present, webdriver } from './browsers.mjs'
 import { build } from './build.mjs'
 import { at, filesUnder, run, Trouble } from './lib.mjs'
 import { lint } from './lint.mjs'
@@ -23,11 +23,15 @@ async function native() {
 /** Returns the flags that compile std together with the tests, if the toolchain has no precompiled std. */
 const stdFlags = ({ sysroot, flags }) => (existsSync(join(sysroot, 'lib/rustlib', TARGET, 'lib')) ? [] : flags)
 
+/** cargo splits this text at spaces, so the path is relative: cargo runs tests in the root of the crate. */
+const RUNNER = 'node scripts/wasm-runner.mjs'
+
 /**
- * Runs the tests in wasm whose files begin with `prefix`: wasm_node or wasm_browser. They are selected by name, because
- * the other tests compile only natively.
+ * Runs the tests in wasm whose files begin with `prefix`: wasm_node, wasm_browser or web_. They are selected by name,
+ * because the other tests compile only natively. `alone` leaves out the default features, and `browser` names the one in
+ * which the tests run.
  */
-export async function wasm(prefix, features = []) {
+export async function wasm(prefix, features = [], { alone = false, browser } = {}) {
   const { wasm: rust } = await toolchain()
   const names = filesUnder(at('tests'), (path) => path.startsWith(prefix) && path.endsWith('.rs')).map((path) =>
     path.slice(0, -3),
@@ -43,6 +47,7 @@ export async function wasm(prefix, features = []) {
     '--target',
     TARGET,
     ...flags,
+    ...(alone ? ['--no-default-features'] : []),
     ...features.flatMap((name) => ['--features', name]),
     ...names.flatMap((name) => ['--test', name]),
   ]
@@ -55,12 +60,12 @@ export async function wasm(prefix, features = []) {
       CARGO_TARGET_DIR: at('target'),
       // Node 20 has relaxed SIMD only with a flag, which later versions do not know. Its baseline compiler compiles an
       // instruction of it wrongly.
-      ...(features.length &&
+      ...(features.includes('relaxed-simd') &&
         Number(process.versions.node.split('.')[0]) < 21 && {
           NODE_ARGS: '--experimental-wasm-relaxed-simd,--no-liftoff',
         }),
-      // cargo splits this text at spaces, so the path is relative: cargo runs tests in the root of the crate.
-      CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: 'node scripts/wasm-runner.mjs',
+      ...(browser && { NIDUS_WASM_BROWSER: browser }),
+      CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: RUNNER,
     },
   })
 }
@@ -79,16 +84,28 @@ async function bundleForWasm() {
   })
 }
 
-/** Checks that the crate compiles with the sink over OPFS alone, as a user's own wasm module may need it. */
-async function opfsAlone() {
+/** The features by which a Rust web application has storage. */
+const WEB = ['opfs', 'indexeddb']
+
+/** Runs the tests of the storage from Rust alone in a browser. */
+const web = (browser) => wasm('web_', WEB, { alone: true, browser })
+
+/**
+ * Checks that the crate compiles with each kind of storage alone, as a user's own wasm module may need it. Also compiles
+ * the code in the documentation of `src/browser` and in its guide.
+ */
+async function storageAlone() {
   const { wasm: rust } = await toolchain()
-  const alone = ['--lib', '--no-default-features', '--features', 'opfs']
+  const common = ['--locked', '--target', TARGET, ...stdFlags(rust), '--no-default-features', '--features']
   const env = {
     ...rust.env,
     CARGO_ENCODED_RUSTFLAGS: `${wasmFlags(rust)}\u001f-Dwarnings`,
     CARGO_TARGET_DIR: at('target'),
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: RUNNER,
   }
-  await run(rust.cargo, [...rust.select, 'check', '--locked', '--target', TARGET, ...stdFlags(rust), ...alone], { env })
+  for (const feature of ['handle', ...WEB])
+    await run(rust.cargo, [...rust.select, 'check', '--lib', ...common, feature], { env })
+  await run(rust.cargo, [...rust.select, 'test', '--doc', ...common, WEB.join(), '--', 'browser'], { env })
 }
 
 async function types() {
@@ -216,5 +233,20 @@ export const SUITES = [
   },
   { group: 'types', name: 'types', work: types },
   { group: 'lint', name: 'formatters and linters', unbuilt: true, work: lint },
-  { group: 'wasm', ...release, name: 'the sink over OPFS alone', work: opfsAlone },
+  { group: 'wasm', ...release, name: 'storage from Rust in Chromium', ...inBrowser, work: () => web('chromium') },
+  {
+    group: 'wasm',
+    ...release,
+    name: 'storage from Rust in Firefox',
+    needs: () => !!present().firefox,
+    lack: 'no Firefox',
+    work: () => web('firefox'),
+  },
+  {
+    group: 'wasm',
+    ...release,
+    name: 'examples from Rust beside the package',
+    work: () => run(process.execPath, [at('pkg-tests/rust/run.mjs')]),
+  },
+  { group: 'wasm', ...release, name: 'each kind of storage alone', work: storageAlone },
 ]

@@ -22,8 +22,9 @@
 //! JavaScript. Without it, the core needs nothing from its host except the sinks that you pass. `examples/rust-wasm` in
 //! the repository is such a module.
 //!
-//! With only the feature `opfs` there is `sink::HandleSink`, which keeps a store in OPFS in a dedicated worker. This
-//! feature works with any wasm-bindgen 0.2 from 0.2.130 on, and exports nothing.
+//! In a browser, the features `opfs` and `indexeddb` keep a store from Rust alone: see the module `browser`. With only the feature
+//! `handle` there is `sink::HandleSink`, over handles that you open. These features work with any wasm-bindgen 0.2 from
+//! 0.2.130 on, and export nothing.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -33,6 +34,8 @@ compile_error!("rows are kept in memory exactly as they are on the medium, which
 mod attrs;
 #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
 mod bindings;
+#[cfg(any(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")), test))]
+pub mod browser;
 mod error;
 mod hash;
 #[doc(hidden)]

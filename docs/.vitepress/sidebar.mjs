@@ -28,6 +28,7 @@ export const PAGES = [
       guide('Cloudflare', 'cloudflare'),
       guide('Many Durable Objects', 'sharded'),
       guide('Deno and Bun', 'deno'),
+      guide('From Rust alone', 'rust'),
       guide('A file of vectors alone', 'segment'),
       guide('Command line', 'cli'),
       guide('Testing', 'testing'),

@@ -5,19 +5,21 @@ pub(crate) mod crash;
 pub(crate) mod fault;
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
-#[cfg(all(target_arch = "wasm32", feature = "opfs"))]
+#[cfg(all(target_arch = "wasm32", feature = "handle"))]
 mod handle;
 mod memory;
-#[cfg(all(target_arch = "wasm32", feature = "opfs"))]
+#[cfg(all(target_arch = "wasm32", feature = "handle"))]
 mod thrown;
 
 pub mod conformance;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use file::FileSink;
-#[cfg(all(target_arch = "wasm32", feature = "opfs"))]
+#[cfg(all(target_arch = "wasm32", feature = "handle"))]
 pub use handle::HandleSink;
 pub use memory::{CountingSink, MemorySink};
+#[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
+pub(crate) use thrown::from_js;
 #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
 pub(crate) use thrown::thrown_by;
 

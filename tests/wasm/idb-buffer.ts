@@ -1,6 +1,6 @@
 // The buffer of IndexedDB as a handle for Rust's conformance suite: the host's own extents, over a map in place of the
 // database.
-import { Extents, SMALL, type Found, type Plan } from '../../src/ts/hosts/extents'
+import { Extents, SMALL, type StoredExtent, type Plan } from '../../src/ts/hosts/extents'
 
 /** The contents of the database: extents by where they begin. */
 type Stored = Map<number, Uint8Array>
@@ -27,8 +27,8 @@ function bytesOf(stored: Stored) {
 }
 
 /** Finds the small extents at the end, as `smallEnd` does. */
-function smallEnd(stored: Stored): Found[] {
-  const small: Found[] = []
+function smallEnd(stored: Stored): StoredExtent[] {
+  const small: StoredExtent[] = []
   for (const [at, bytes] of inOrder(stored).reverse()) {
     if (bytes.length > SMALL) break
     small.unshift({ at, bytes })
@@ -79,5 +79,7 @@ export function database() {
       close: () => buffer.close(),
     }
   }
-  return { open, commits: () => commits, merges: () => merges }
+  /** Returns where each extent begins, and its length. */
+  const extents = () => inOrder(stored).map(([at, bytes]) => [at, bytes.length])
+  return { open, extents, commits: () => commits, merges: () => merges }
 }

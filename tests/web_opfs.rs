@@ -1,0 +1,309 @@
+//! Stores in OPFS from Rust alone, in a dedicated worker. Nothing else has synchronous handles.
+#![cfg(all(target_arch = "wasm32", feature = "opfs"))]
+
+#[allow(dead_code)]
+#[path = "wasm/mod.rs"]
+mod wasm;
+#[allow(dead_code)]
+mod web;
+
+use nidus_wasm::browser::{OpfsFiles, OpfsSink};
+use nidus_wasm::sink::ByteSource;
+use nidus_wasm::sink::conformance::{Place, check_place};
+use nidus_wasm::{Code, OpenOptions, Result, Store};
+use wasm::contents;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use web::{NEW, Twin, count, fresh, holds, js, refused, stage, stage_delete};
+
+wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+/// Runs JavaScript with the folder of a store.
+async fn inside(name: &str, work: &str) -> JsValue {
+    js(
+        name,
+        &format!(
+            "const root = await navigator.storage.getDirectory()
+            const all = await root.getDirectoryHandle('nidus-wasm', {{ create: true }})
+            const encoded = encodeURIComponent(name)
+                .replace(/[.~*'()!]/g, (mark) => `%${{mark.charCodeAt(0).toString(16).toUpperCase()}}`)
+            const folder = await all.getDirectoryHandle(encoded, {{ create: true }})
+            const size = async (file) => (await (await folder.getFileHandle(file)).getFile()).size
+            const put = async (file, text) => {{
+                const handle = await (await folder.getFileHandle(file, {{ create: true }})).createSyncAccessHandle()
+                handle.truncate(0)
+                handle.write(new TextEncoder().encode(text), {{ at: 0 }})
+                handle.close()
+            }}
+            {work}"
+        ),
+    )
+    .await
+}
+
+/// Returns the files of a store with their sizes.
+async fn sizes(name: &str) -> String {
+    let all = "const files = []
+        for await (const [file] of folder) files.push(`${file} ${await size(file)}`)
+        return files.sort().join()";
+    inside(name, all).await.as_string().unwrap()
+}
+
+async fn open(name: &str) -> (OpfsFiles, Store) {
+    let files = OpfsFiles::open(name).await.unwrap();
+    let db = files.store(NEW).unwrap();
+    (files, db)
+}
+
+/// Its bytes are not a log's, so its files cannot be closed and opened again: they would be another program's.
+struct Folder(OpfsFiles);
+
+impl Place for Folder {
+    type Sink = OpfsSink;
+
+    async fn open(&mut self) -> Result<OpfsSink> {
+        Ok(self.0.pair()?.1)
+    }
+
+    async fn read(&mut self, sink: &mut OpfsSink, at: u64, out: &mut [u8]) -> Result<()> {
+        sink.read_exact_at(at, out)
+    }
+}
+
+#[wasm_bindgen_test]
+async fn opfs_conforms() {
+    check_place(&mut Folder(OpfsFiles::open(&fresh()).await.unwrap())).await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_store_has_the_bytes_of_one_in_memory() {
+    let name = fresh();
+    let (mut files, mut db) = open(&name).await;
+    let mut twin = Twin::new(false);
+    assert!(db.recovery().created);
+    for round in 0..40 {
+        for db in [&mut db, &mut twin.db] {
+            stage(db, round * 20..round * 20 + 30);
+            stage_delete(db, round * 10..round * 10 + 3);
+        }
+        if round % 2 == 0 {
+            files.commit_store(&mut db).await.unwrap();
+        } else {
+            db.commit().unwrap();
+        }
+        twin.db.commit().unwrap();
+        if round % 16 == 9 {
+            files.compact(&mut db).unwrap();
+            twin.compact();
+        }
+        if round % 8 == 7 {
+            drop(db);
+            files.close().await;
+            (files, db) = open(&name).await;
+            assert_eq!(count(&db), count(&twin.db));
+        }
+        let (data, log) = files.pair().unwrap();
+        assert!(contents(data) == twin.data.to_vec(), "data, round {round}");
+        assert!(contents(log) == twin.log.to_vec(), "log, round {round}");
+    }
+    let expected =
+        format!("data.0 {},data.1 0,head 1024,log.0 {},log.1 0", twin.data.to_vec().len(), twin.log.to_vec().len());
+    assert_eq!(sizes(&name).await, expected);
+}
+
+#[wasm_bindgen_test]
+async fn a_store_has_one_writer() {
+    let name = fresh();
+    let (files, db) = open(&name).await;
+    refused(OpfsFiles::open(&name).await, Code::Locked, "open elsewhere");
+    // A sink that is left keeps the lock.
+    drop(files);
+    refused(OpfsFiles::open(&name).await, Code::Locked, "open elsewhere");
+    drop(db);
+    let (files, mut db) = open(&name).await;
+    files.close().await;
+    stage(&mut db, 0..1);
+    refused(db.commit(), Code::Closed, "open the store again");
+    open(&name).await;
+}
+
+#[wasm_bindgen_test]
+async fn openings_wait_for_whoever_destroys_the_store() {
+    let name = fresh();
+    let hold = "await new Promise((held) => navigator.locks.request(`nidus-wasm:kind:${name}`, () => {
+        held()
+        return new Promise((over) => setTimeout(over, 200))
+    }))
+    return Date.now()";
+    let begun = js(&name, hold).await.as_f64().unwrap();
+    open(&name).await;
+    assert!(js_sys::Date::now() - begun >= 150.0);
+}
+
+#[wasm_bindgen_test]
+async fn a_missing_store_is_not_made() {
+    let name = fresh();
+    refused(OpfsFiles::open_existing(&name).await, Code::NotFound, "there is no store");
+    refused(OpfsFiles::open("").await, Code::InvalidArgument, "empty");
+    let (files, db) = open(&name).await;
+    drop(db);
+    files.close().await;
+    let files = OpfsFiles::open_existing(&name).await.unwrap();
+    assert_eq!(count(&files.store(OpenOptions::default()).unwrap()), 0);
+}
+
+#[wasm_bindgen_test]
+async fn an_interrupted_compaction_is_cleared_once_the_store_is_good() {
+    let name = fresh();
+    let (files, mut db) = open(&name).await;
+    stage(&mut db, 0..9);
+    db.commit().unwrap();
+    drop(db);
+    files.close().await;
+    inside(&name, "await put('data.1', 'NIDUS\\0 and more'); await put('log.1', '')").await;
+    let files = OpfsFiles::open(&name).await.unwrap();
+    assert!(sizes(&name).await.contains("data.1 15"));
+    holds(&files.store(NEW).unwrap(), 0..9);
+    assert!(sizes(&name).await.contains("data.1 0"));
+}
+
+#[wasm_bindgen_test]
+async fn what_is_not_a_store_is_refused_and_stays() {
+    let cases = [
+        ("await put('head', '<html>')", "\"head\""),
+        ("await folder.getDirectoryHandle('head', { create: true })", "\"head\""),
+        ("await folder.getDirectoryHandle('log.0', { create: true })", "\"log.0\""),
+        ("await put('data.0', 'another program')", "\"data.0\""),
+        ("await put('log.0', 'a text of another program')", "\"log.0\""),
+        ("await put('data.0', 'NIDUS\\0' + '\\0'.repeat(58) + 'rows')", "\"head\""),
+    ];
+    for (work, text) in cases {
+        let name = fresh();
+        inside(&name, work).await;
+        let files = "const files = []; for await (const [file] of folder) files.push(file); return files.join()";
+        let before = inside(&name, files).await;
+        refused(OpfsFiles::open(&name).await, Code::Corrupt, text);
+        assert_eq!(inside(&name, files).await, before, "{work}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn damage_is_refused_and_nothing_is_changed() {
+    let cases = [
+        ("await put('head', '')", "missing or damaged"),
+        ("await folder.removeEntry('head')", "missing or damaged"),
+        ("await folder.removeEntry('log.0')", "\"log.0\""),
+        ("await folder.removeEntry('data.0')", "\"data.0\""),
+        ("await put('log.0', 'a text of another program')", "\"log.0\""),
+        (
+            "await put('data.1', await (await (await folder.getFileHandle('data.0')).getFile()).text()); \
+          await put('data.0', ''); await put('log.0', '')",
+            "names an empty pair",
+        ),
+    ];
+    for (work, text) in cases {
+        let name = fresh();
+        let (files, mut db) = open(&name).await;
+        stage(&mut db, 0..9);
+        db.commit().unwrap();
+        drop(db);
+        files.close().await;
+        inside(&name, work).await;
+        let before = sizes(&name).await;
+        let opened = match OpfsFiles::open(&name).await {
+            Ok(files) => files.store(NEW).map(drop),
+            Err(error) => Err(error),
+        };
+        refused(opened, Code::Corrupt, text);
+        assert_eq!(sizes(&name).await, before, "{work}");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_file_of_another_program_in_the_other_pair_is_left_alone() {
+    let name = fresh();
+    let (files, mut db) = open(&name).await;
+    stage(&mut db, 0..9);
+    db.commit().unwrap();
+    drop(db);
+    files.close().await;
+    inside(&name, "await put('log.1', 'a text of another program')").await;
+    let (files, mut db) = open(&name).await;
+    refused(files.compact(&mut db), Code::InvalidArgument, "log.1");
+    stage(&mut db, 9..12);
+    files.commit_store(&mut db).await.unwrap();
+    holds(&db, 0..12);
+    assert!(sizes(&name).await.contains("log.1 25"));
+}
+
+/// Makes the browser write as near the quota: half of what it is asked for, and then nothing.
+async fn writes(how: &str) {
+    let code = "const proto = FileSystemSyncAccessHandle.prototype
+        globalThis.realWrite ??= proto.write
+        const { realWrite } = globalThis
+        proto.write = name === 'all' ? realWrite : function (bytes, options) {
+            const half = bytes.subarray(0, bytes.length >> 1)
+            if (name === 'half') return realWrite.call(this, half.length ? half : bytes, options)
+            if (name === 'none' && bytes.length > 60) return realWrite.call(this, half, options) && 0
+            if (name === 'throw') throw new DOMException('no room', 'QuotaExceededError')
+            return realWrite.call(this, bytes, options)
+        }";
+    js(how, code).await;
+}
+
+#[wasm_bindgen_test]
+async fn short_writes_are_completed_or_taken_back() {
+    let name = fresh();
+    let (files, mut db) = open(&name).await;
+    stage(&mut db, 0..9);
+    writes("half").await;
+    db.commit().unwrap();
+    for how in ["none", "throw"] {
+        let before = sizes(&name).await;
+        stage(&mut db, 9..20);
+        writes(how).await;
+        refused(db.commit(), Code::QuotaExceeded, "");
+        writes("all").await;
+        assert!(db.failure().is_none(), "{:?}", db.failure());
+        assert_eq!(sizes(&name).await, before);
+    }
+    stage_delete(&mut db, 0..1);
+    stage(&mut db, 0..30);
+    db.commit().unwrap();
+    // A compaction that finds no room leaves the store as it is.
+    writes("throw").await;
+    refused(files.compact(&mut db), Code::QuotaExceeded, "");
+    writes("all").await;
+    assert!(sizes(&name).await.contains("data.1 0"));
+    stage(&mut db, 30..33);
+    db.commit().unwrap();
+    drop(db);
+    files.close().await;
+    holds(&open(&name).await.1, 0..33);
+}
+
+#[wasm_bindgen_test]
+async fn a_store_has_one_kind_of_storage() {
+    let name = fresh();
+    let register = "await new Promise((resolve) => {
+        const request = indexedDB.open('nidus-wasm', 1)
+        request.onupgradeneeded = () => request.result.createObjectStore('stores')
+        request.onsuccess = () => {
+            const transaction = request.result.transaction('stores', 'readwrite')
+            transaction.objectStore('stores').put({ kind: 'indexeddb' }, name)
+            transaction.oncomplete = () => resolve(request.result.close())
+        }
+    })";
+    js(&name, register).await;
+    refused(OpfsFiles::open(&name).await, Code::StorageUnavailable, "is kept in indexeddb");
+    let other = fresh();
+    open(&other).await;
+    let kind = "return await new Promise((resolve) => {
+        const request = indexedDB.open('nidus-wasm', 1)
+        request.onsuccess = () => {
+            const found = request.result.transaction('stores').objectStore('stores').get(name)
+            found.onsuccess = () => (request.result.close(), resolve(found.result.kind))
+        }
+    })";
+    assert_eq!(js(&other, kind).await, "opfs");
+}
