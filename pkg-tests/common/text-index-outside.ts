@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { Nidus } from 'nidus-wasm'
 import type { AddOptions, DocumentInput, Embedder, TextIndex } from 'nidus-wasm/text'
 import { codeOf } from './place'
 import { paragraphs, wordEmbedder } from './text-index'
@@ -58,6 +59,25 @@ export const OUTSIDE: Case[] = [
       await asked
       await index.close()
       expect(await adding).toBe('CLOSED')
+    },
+  ],
+  [
+    'a search after an add knows its vectors, although nobody was told of the change yet',
+    async (open, name) => {
+      const { on } = Nidus.prototype
+      Nidus.prototype.on = () => () => {}
+      try {
+        const index = await open(name, { embedder: wordEmbedder() })
+        expect(await index.search('roof')).toHaveLength(0)
+        await index.add({ id: 'a', text: 'the roof leaks' })
+        const { by, embedded } = await index.search('roof')
+        expect([by, embedded]).toEqual(['hybrid', 1])
+        await index.remove('a')
+        expect((await index.state()).passages).toBe(0)
+        await index.close()
+      } finally {
+        Nidus.prototype.on = on
+      }
     },
   ],
   [

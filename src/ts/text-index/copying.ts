@@ -102,10 +102,11 @@ export class Copying {
     for (let at = 0; at < missing.length; at += atOnce) {
       if (making?.signal.aborted) throw making.signal.reason
       const part = missing.slice(at, at + atOnce)
-      await next.db.upsert(COLLECTION, await this.#withVectors(part))
+      const records = await this.#withVectors(part)
+      await next.writing((db) => db.upsert(COLLECTION, records))
       making?.onDone(this.#embedded)
     }
-    if (changed.length > 0) await next.db.upsert(COLLECTION, changed)
+    if (changed.length > 0) await next.writing((db) => db.upsert(COLLECTION, changed))
   }
 
   async #withVectors(records: VectorRecord[]): Promise<RecordInput[]> {
@@ -133,7 +134,7 @@ async function removeOthers(from: PassageStore, next: PassageStore) {
     const part = ids.slice(at, at + PAGE)
     const there = await from.get(part)
     const gone = part.filter((_, i) => !there[i])
-    if (gone.length > 0) await next.db.delete(COLLECTION, gone)
+    if (gone.length > 0) await next.writing((db) => db.delete(COLLECTION, gone))
   }
 }
 

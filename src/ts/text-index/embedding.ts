@@ -31,7 +31,7 @@ export async function embedPassages(held: Held, ids: string[], refusals: Refusal
         if (!vector || !attrs?._pending || attrs._hash !== _hash) return []
         return [{ id, vector, attrs: withVector(attrs) }]
       })
-      if (records.length > 0) await store.db.upsert(COLLECTION, records)
+      if (records.length > 0) await store.writing((db) => db.upsert(COLLECTION, records))
     }
     await held.writing(async (now) => {
       if (now === current) await now.store.exclusive(() => write(now), end.signal)

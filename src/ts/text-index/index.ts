@@ -121,7 +121,7 @@ export function textIndexOf(Class: NidusClass) {
         const passages = firsts.flatMap(({ attrs: { _doc, _of = 1, _was = 0 } }) =>
           passageIds(_doc, 0, Math.max(_of, _was)),
         )
-        if (passages.length > 0) await store.db.delete(COLLECTION, passages)
+        if (passages.length > 0) await store.writing((db) => db.delete(COLLECTION, passages))
         return firsts.length
       }
       const held = this.#held

@@ -37,10 +37,24 @@ export class PassageStore {
   private constructor(db: Nidus, remembered: Remembered) {
     this.db = db
     this.remembered = remembered
-    db.on('change', () => {
-      this.#dirty = true
-      this.#changes++
-    })
+    db.on('change', () => this.#changed())
+  }
+
+  #changed() {
+    this.#dirty = true
+    this.#changes++
+  }
+
+  /**
+   * Writes passages. What is counted afterwards has them in it: the listener may hear of the write only after its caller
+   * has gone on.
+   */
+  async writing<T>(work: (db: Nidus) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.db)
+    } finally {
+      this.#changed()
+    }
   }
 
   /**
@@ -115,13 +129,15 @@ export class PassageStore {
 
   /** Writes the passages of whole documents, and then removes those that the documents no longer have. */
   async write(records: RecordInput[], surplus: string[], firsts: string[]) {
-    if (records.length > 0) await this.db.upsert(COLLECTION, records)
-    if (surplus.length === 0) return
-    await this.db.delete(COLLECTION, surplus)
-    await this.db.update(
-      COLLECTION,
-      firsts.map((id) => ({ id, attrs: { _was: undefined } })),
-    )
+    await this.writing(async (db) => {
+      if (records.length > 0) await db.upsert(COLLECTION, records)
+      if (surplus.length === 0) return
+      await db.delete(COLLECTION, surplus)
+      await db.update(
+        COLLECTION,
+        firsts.map((id) => ({ id, attrs: { _was: undefined } })),
+      )
+    })
   }
 
   /** Finishes documents that a process had begun to replace when it ended. */
