@@ -22,9 +22,9 @@
 //! JavaScript. Without it, the core needs nothing from its host except the sinks that you pass. `examples/rust-wasm` in
 //! the repository is such a module.
 //!
-//! In a browser, the features `opfs` and `indexeddb` keep a store from Rust alone: see the module `browser`. With only the feature
-//! `handle` there is `sink::HandleSink`, over handles that you open. These features work with any wasm-bindgen 0.2 from
-//! 0.2.130 on, and export nothing.
+//! In a browser, the features `opfs` and `indexeddb` keep a store from Rust alone: see the module `browser`. With only
+//! the feature `handle` there is `sink::HandleSink`, over handles that you open. These features work with any
+//! wasm-bindgen 0.2 from 0.2.130 on, and export nothing.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -51,7 +51,7 @@ impl HandleSink {
         Self { handle, len: 0, lend_views: true }
     }
 
-    fn at(offset: u64) -> Result<FileSystemReadWriteOptions> {
+    pub(crate) fn at(offset: u64) -> Result<FileSystemReadWriteOptions> {
         if offset > MAX_OFFSET {
             fail!(Capacity, "offset {offset} is beyond what a handle can be given");
         }

@@ -1,11 +1,11 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use web_sys::{FileSystemReadWriteOptions, FileSystemSyncAccessHandle};
+use web_sys::FileSystemSyncAccessHandle;
 
 use crate::Result;
 use crate::error::{Context, fail};
-use crate::sink::{ByteSink, ByteSource, check_cut, check_publish, from_js};
+use crate::sink::{ByteSink, ByteSource, HandleSink, check_cut, check_publish, from_js};
 
 /// The greatest offset. Beyond it, a JavaScript number cannot express every offset exactly.
 const MAX_OFFSET: u64 = 1 << 53;
@@ -26,15 +26,6 @@ impl File {
         Ok(())
     }
 
-    fn at(offset: u64) -> Result<FileSystemReadWriteOptions> {
-        if offset > MAX_OFFSET {
-            fail!(Capacity, "offset {offset} is beyond what a handle can be given");
-        }
-        let options = FileSystemReadWriteOptions::new();
-        options.set_at_f64(offset as f64);
-        Ok(options)
-    }
-
     pub fn size(&self) -> Result<u64> {
         self.check()?;
         let size = self.handle.get_size().map_err(from_js)?;
@@ -50,7 +41,7 @@ impl File {
         self.check()?;
         let mut done = 0;
         while done < bytes.len() {
-            let options = Self::at(offset + done as u64)?;
+            let options = HandleSink::at(offset + done as u64)?;
             let written = self.handle.write_with_u8_array_and_options(&bytes[done..], &options);
             let written = written.map_err(from_js).context(&self.what)?;
             let left = bytes.len() - done;
@@ -73,7 +64,7 @@ impl File {
     /// Reads up to `out.len()` bytes, and returns how many there were.
     pub fn read(&self, offset: u64, out: &mut [u8]) -> Result<usize> {
         self.check()?;
-        let read = self.handle.read_with_u8_array_and_options(out, &Self::at(offset)?);
+        let read = self.handle.read_with_u8_array_and_options(out, &HandleSink::at(offset)?);
         let read = read.map_err(from_js).context(&self.what)?;
         if read.is_nan() || read < 0.0 || read > out.len() as f64 {
             fail!(StorageFailed, "{}: the browser says that it read {read} of {} bytes", self.what, out.len());
