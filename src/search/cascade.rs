@@ -179,7 +179,6 @@ impl Among<'_> {
                 bounds.upper[*row as usize] = NEVER;
             }
             let limit = top.limit();
-            let left: usize = self.reaching(bounds, limit).map(|(_, bits)| bits.count_ones() as usize).sum();
             let mut survivors = Vec::new();
             reserve(&mut survivors, codes.exceptions().len(), "candidates")?;
             for row in codes.exceptions() {
@@ -188,7 +187,7 @@ impl Among<'_> {
                     survivors.push((*row, f32::INFINITY));
                 }
             }
-            self.closer(bounds, limit, left, &mut survivors)?;
+            self.closer(bounds, limit, &mut survivors)?;
             // Scanning all rows in order costs less than scoring a quarter of them out of order.
             let most = bounds.upper.len();
             let useless = survivors.len() * 4 > most;
@@ -274,12 +273,11 @@ impl Among<'_> {
         })
     }
 
-    /// Adds the rows whose closer bound reaches the limit, with that bound. `left` is the number of rows whose first
-    /// bound does.
-    fn closer(&self, bounds: &Bounded, limit: f32, left: usize, survivors: &mut Vec<(u32, f32)>) -> Result<()> {
-        reserve(survivors, left, "candidates")?;
+    /// Adds the rows whose closer bound reaches the limit, with that bound.
+    fn closer(&self, bounds: &Bounded, limit: f32, survivors: &mut Vec<(u32, f32)>) -> Result<()> {
         for (n, bits) in self.reaching(bounds, limit) {
-            self.codes.closer(bounds, n, bits, |row, bound| {
+            reserve(survivors, GROUP, "candidates")?;
+            self.codes.closer(bounds, n, bits, limit, |row, bound| {
                 if bound >= limit {
                     survivors.push((row as u32, bound));
                 }

@@ -66,6 +66,11 @@ impl<'a> TopK<'a> {
         }
     }
 
+    /// Returns the worst of the best, once there are `k` of them.
+    pub fn last_of_all(&self) -> Option<u32> {
+        self.heap.peek().filter(|_| self.heap.len() == self.k).map(|worst| worst.number)
+    }
+
     pub fn len(&self) -> usize {
         self.heap.len()
     }

@@ -19,6 +19,11 @@ use crate::sink::ByteSink;
 /// The bytes of rows that are written or exchanged in one slice. They take some milliseconds.
 const SLICE_BYTES: usize = 1 << 20;
 
+/// Fails, because a call of a compaction does not fit what it has done so far.
+fn out_of_turn<T>() -> Result<T> {
+    fail!(Failed, "a compaction step came out of turn")
+}
+
 /// The number of ids that are sorted in one slice. A collection is sorted in parts of this length, which are merged as
 /// they are written.
 const RUN: usize = 8192;
@@ -67,7 +72,7 @@ impl Store {
     pub fn begin_compaction(&mut self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<()> {
         self.check_writable()?;
         if !self.staged.is_empty() {
-            fail!(Failed, "a compaction was begun over staged writes");
+            fail!(Failed, "commit the staged writes first");
         }
         if self.log.held_bytes() > 0 {
             self.flush()?;
@@ -122,9 +127,7 @@ impl Store {
         let unwritten = |compaction: &mut Compaction| {
             matches!(compaction.stage, Stage::Sorting(_) | Stage::Writing | Stage::Slice(_))
         };
-        let Some(mut compaction) = self.compaction.take_if(unwritten) else {
-            fail!(Failed, "there is no compaction to go on with")
-        };
+        let Some(mut compaction) = self.compaction.take_if(unwritten) else { return out_of_turn() };
         if let Stage::Sorting(at) = compaction.stage {
             self.sort_slice(&mut compaction, at)?;
         } else if compaction.stage == Stage::Writing {
@@ -178,9 +181,7 @@ impl Store {
                     done = true;
                     break;
                 };
-                let Some(collection) = self.index.collection(number) else {
-                    fail!(Failed, "a collection went away during compaction")
-                };
+                let Some(collection) = self.index.collection(number) else { return out_of_turn() };
                 run.push(&Op::Create { collection: &collection.name })?;
                 if collection.meta.len() > 8 {
                     run.push(&Op::SetMeta { collection: &collection.name, meta: &collection.meta })?;
@@ -255,7 +256,7 @@ impl Store {
     /// the contents of the new files are unknown then.
     pub fn finish_compaction(&mut self) -> Result<()> {
         let Some(mut compaction) = self.compaction.take_if(|compaction| compaction.stage == Stage::Written) else {
-            fail!(Failed, "there is no compaction to finish")
+            return out_of_turn();
         };
         if !self.options.transactional {
             if !mutant!(CompactedDataUnflushed) {
@@ -281,7 +282,7 @@ impl Store {
     /// then brings memory into the new order.
     pub fn adopt_compaction(&mut self) -> Result<()> {
         let Some(compaction) = self.compaction.as_mut().filter(|compaction| compaction.stage == Stage::Durable) else {
-            fail!(Failed, "there is no compaction to adopt")
+            return out_of_turn();
         };
         let data = std::mem::replace(&mut compaction.data, Box::new(crate::sink::CountingSink::default()));
         self.data.adopt(data);
@@ -305,8 +306,8 @@ impl Store {
     /// Brings a slice of the rows in memory into their new order, and then a slice of the ids and attributes. Returns
     /// true when all are done.
     pub fn adopt_step(&mut self) -> Result<bool> {
-        let Some(compaction) = &mut self.compaction else { fail!(Failed, "there is no compaction to adopt") };
-        let Stage::Adopting(at) = &mut compaction.stage else { fail!(Failed, "the compaction is not adopted yet") };
+        let Some(compaction) = &mut self.compaction else { return out_of_turn() };
+        let Stage::Adopting(at) = &mut compaction.stage else { return out_of_turn() };
         // A search since the last slice may have kept columns and matching rows by the old numbers of the rows.
         self.quick.rows_exchanged();
         let slice = (SLICE_BYTES / (self.data.dimension() * 4)).max(16);

@@ -90,6 +90,7 @@ pub struct Sums {
 }
 
 impl Sums {
+    #[inline(never)]
     pub fn add(&mut self, numbers: &[f32], codes: &[i8], scale: f32) {
         self.m += numbers.len();
         for (p, code) in numbers.iter().zip(codes) {
@@ -101,6 +102,7 @@ impl Sums {
     }
 
     /// Returns `(‖Bᵀr‖, ‖r‖)`, rounded up, or None if the row is too long or too short.
+    #[inline(never)]
     pub fn bounds(&self, norm_squared: f64, basis: Skew) -> Option<(f32, f32)> {
         let kept = self.kept.sqrt();
         if !NORMS.contains(&norm_squared.sqrt()) || !(kept <= LONGEST) {
@@ -127,6 +129,7 @@ pub struct Reach {
 impl Reach {
     /// Computes the query's part of the bound. `numbers` are those of the query in the basis. `lost` is the squared
     /// distance of the query's own codes from them. `whole` says that the basis is the identity.
+    #[inline(never)]
     pub fn new(query: &[f32], numbers: &[f32], lost: f64, basis: Skew, whole: bool) -> Self {
         let along = norm_squared(numbers);
         let distance = basis.distance(numbers.len());

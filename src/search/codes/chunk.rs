@@ -10,7 +10,6 @@ use crate::Result;
 use crate::error::{fail, reserve, zeros};
 use crate::search::kernel::dots;
 
-const LAYERS: usize = 2;
 /// The value of `inside` for a row that has no codes and is scored without them.
 const EXCEPTION: f32 = -1.0;
 
@@ -24,10 +23,36 @@ struct Meta {
 }
 
 #[derive(Default)]
-struct Layer {
+struct First {
     codes: Vec<i8>,
     /// One for each group.
     metas: Vec<Meta>,
+}
+
+/// The number of directions of the second layer that are *early*, at most. They alone rule out most of the rows that the
+/// first layer did not rule out.
+const EARLY: usize = 48;
+
+/// What is read first of a row's second layer. Such rows are far apart, so reading one costs as much as the memory lines
+/// that it touches: this is one.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Early {
+    /// The value of one unit of the codes of both parts, and the norms of [`bound`](super::bound) over all directions.
+    scale: f32,
+    inside: f32,
+    rest: f32,
+    /// What the early directions leave of the row.
+    early_rest: f32,
+    codes: [i8; EARLY],
+}
+
+#[derive(Default)]
+struct Second {
+    /// One for each row.
+    early: Vec<Early>,
+    /// The codes of the other directions, row by row.
+    codes: Vec<i8>,
 }
 
 /// Codes of some rows in one basis.
@@ -38,7 +63,8 @@ struct Layer {
 pub struct Chunk {
     dimension: usize,
     basis: Option<Rc<Basis>>,
-    layers: [Layer; LAYERS],
+    first: First,
+    second: Second,
     rows: usize,
 }
 
@@ -51,24 +77,21 @@ pub struct Space {
 }
 
 /// Returns the widths of the layers. A second layer of width 0 does not exist.
-fn shape(basis: Option<&Basis>, dimension: usize) -> [usize; LAYERS] {
+fn shape(basis: Option<&Basis>, dimension: usize) -> [usize; 2] {
     basis.map_or([dimension.next_multiple_of(QUAD), 0], Basis::widths)
-}
-
-/// Returns the place of each layer's numbers among those of a row.
-fn layers(widths: [usize; LAYERS]) -> impl Iterator<Item = Range<usize>> {
-    let [first, second] = widths;
-    [0..first, first..first + second].into_iter().take(if second == 0 { 1 } else { LAYERS })
 }
 
 impl Chunk {
     pub fn new(capacity: usize, dimension: usize, basis: Option<Rc<Basis>>) -> Result<Self> {
-        let mut made = <[Layer; LAYERS]>::default();
-        for (layer, own) in made.iter_mut().zip(layers(shape(basis.as_deref(), dimension))) {
-            reserve(&mut layer.codes, capacity * own.len(), "codes")?;
-            reserve(&mut layer.metas, capacity / GROUP, "codes")?;
+        let (mut one, mut two) = (First::default(), Second::default());
+        let [first, second] = shape(basis.as_deref(), dimension);
+        reserve(&mut one.codes, capacity * first, "codes")?;
+        reserve(&mut one.metas, capacity / GROUP, "codes")?;
+        if second > 0 {
+            reserve(&mut two.early, capacity, "codes")?;
+            reserve(&mut two.codes, capacity * second.saturating_sub(EARLY), "codes")?;
         }
-        Ok(Self { dimension, basis, layers: made, rows: 0 })
+        Ok(Self { dimension, basis, first: one, second: two, rows: 0 })
     }
 
     pub fn rows(&self) -> usize {
@@ -81,16 +104,18 @@ impl Chunk {
 
     /// Returns the number of bytes of a group in the first layer.
     pub fn group_bytes(&self) -> usize {
-        (self.layers[0].codes.len() * GROUP / self.rows.max(1)).max(1)
+        (self.first.codes.len() * GROUP / self.rows.max(1)).max(1)
     }
 
     #[cfg(not(target_arch = "wasm32"))]
     pub fn memory_bytes(&self) -> usize {
-        self.layers.iter().map(|layer| layer.codes.capacity() + layer.metas.capacity() * size_of::<Meta>()).sum()
+        let Self { first, second, .. } = self;
+        let codes = first.codes.capacity() + second.codes.capacity();
+        codes + first.metas.capacity() * size_of::<Meta>() + second.early.capacity() * size_of::<Early>()
     }
 
     pub fn is_exception(&self, row: usize) -> bool {
-        self.layers[0].metas[row / GROUP].inside[row % GROUP] < 0.0
+        self.first.metas[row / GROUP].inside[row % GROUP] < 0.0
     }
 
     /// Adds [`GROUP`] rows. `row` returns them by their numbers from 0 to 15. There must be room. Returns the sum of
@@ -109,7 +134,7 @@ impl Chunk {
         zeros(numbers, GROUP * both, "codes")?;
         zeros(codes, GROUP * both, "codes")?;
         for (n, to) in copied.chunks_exact_mut(dimension).enumerate() {
-            let Some(row) = row(n) else { fail!(Failed, "a row to be coded is missing") };
+            let Some(row) = row(n) else { fail!(Failed, "a row is missing") };
             to.copy_from_slice(row);
         }
         let skew = match &self.basis {
@@ -130,37 +155,45 @@ impl Chunk {
         }
         let mut all_rest = 0.0;
         let mut sums = [Sums::default(); GROUP];
-        for (n, (layer, own)) in self.layers.iter_mut().zip(layers(widths)).enumerate() {
-            let width = own.len();
-            let codes = &mut codes[..GROUP * width];
-            let mut meta =
-                Meta { scale: [0.0; GROUP], inside: [EXCEPTION; GROUP], rest: [0.0; GROUP], base: Base::default() };
-            for (row, codes) in codes.chunks_exact_mut(width).enumerate() {
-                let numbers = &numbers[row * both..][own.clone()];
+        let [first, second] = widths;
+        let (codes, closer) = codes.split_at_mut(GROUP * first);
+        let mut meta =
+            Meta { scale: [0.0; GROUP], inside: [EXCEPTION; GROUP], rest: [0.0; GROUP], base: Base::default() };
+        for (row, codes) in codes.chunks_exact_mut(first).enumerate() {
+            let numbers = &numbers[row * both..][..first];
+            let scale = quantize(numbers, codes);
+            sums[row].add(numbers, codes, scale);
+            match sums[row].bounds(norms[row], skew) {
+                Some((inside, rest)) => (meta.scale[row], meta.inside[row], meta.rest[row]) = (scale, inside, rest),
+                None => codes.fill(0),
+            }
+            all_rest += meta.rest[row];
+        }
+        meta.base = kernel::base(codes, first);
+        self.first.metas.push(meta);
+        let begin = self.first.codes.len();
+        self.first.codes.resize(begin + GROUP * first, 0);
+        let group = &mut self.first.codes[begin..];
+        for (row, own) in codes.chunks_exact(first).enumerate() {
+            for (at, code) in own.iter().enumerate() {
+                let (to, code) = place(at, first, *code);
+                group[(to / QUAD * GROUP + row) * QUAD + to % QUAD] = code;
+            }
+        }
+        if second > 0 {
+            let end = EARLY.min(second);
+            for (row, codes) in closer.chunks_exact_mut(second).enumerate() {
+                let numbers = &numbers[row * both + first..][..second];
                 let scale = quantize(numbers, codes);
-                sums[row].add(numbers, codes, scale);
-                match sums[row].bounds(norms[row], skew) {
-                    Some((inside, rest)) => (meta.scale[row], meta.inside[row], meta.rest[row]) = (scale, inside, rest),
-                    None => codes.fill(0),
+                let mut made = Early { scale, inside: EXCEPTION, rest: 0.0, early_rest: 0.0, codes: [0; EARLY] };
+                made.codes[..end].copy_from_slice(&codes[..end]);
+                for part in [0..end, end..second] {
+                    made.early_rest = made.rest;
+                    sums[row].add(&numbers[part.clone()], &codes[part], scale);
+                    (made.inside, made.rest) = sums[row].bounds(norms[row], skew).unwrap_or((EXCEPTION, 0.0));
                 }
-                all_rest += if n == 0 { meta.rest[row] } else { 0.0 };
-            }
-            if n == 0 {
-                meta.base = kernel::base(codes, width);
-            }
-            layer.metas.push(meta);
-            if n == 0 {
-                let begin = layer.codes.len();
-                layer.codes.resize(begin + GROUP * width, 0);
-                let group = &mut layer.codes[begin..];
-                for (row, own) in codes.chunks_exact(width).enumerate() {
-                    for (at, code) in own.iter().enumerate() {
-                        let (to, code) = place(at, width, *code);
-                        group[(to / QUAD * GROUP + row) * QUAD + to % QUAD] = code;
-                    }
-                }
-            } else {
-                layer.codes.extend_from_slice(codes);
+                self.second.early.push(made);
+                self.second.codes.extend_from_slice(&codes[end..]);
             }
         }
         self.rows += GROUP;
@@ -179,8 +212,8 @@ impl Chunk {
         mut limit: f32,
         visit: &mut dyn FnMut(usize, f32) -> f32,
     ) -> f32 {
-        let Layer { codes, metas } = &self.layers[0];
-        let QueryLayer { pairs, begin, scale: query_scale, reach, .. } = &query.layers[0];
+        let First { codes, metas } = &self.first;
+        let FirstOfQuery { pairs, begin, scale: query_scale, reach } = &query.first;
         let bytes = pairs.len() * QUAD * GROUP;
         let first = groups.start;
         let codes = codes[groups.start * bytes..groups.end * bytes].chunks_exact(bytes);
@@ -206,27 +239,36 @@ impl Chunk {
         limit
     }
 
-    /// Returns a closer upper bound for row `i` of a group, from the one that [`bound`](Self::bound) found.
+    /// Returns a closer upper bound for row `i` of a group, from the one that [`bound`](Self::bound) found. Looks at the
+    /// early directions first, and at no others if these show that the score is below the limit.
     #[inline(always)]
-    pub fn bound_closer(&self, query: &QueryCodes, group: usize, i: usize, upper: f32) -> f32 {
-        let ([first, layer], [first_query, query]) = (&self.layers, &query.layers);
-        let width = query.codes.len();
+    pub fn bound_closer(&self, query: &QueryCodes, group: usize, i: usize, upper: f32, limit: f32) -> f32 {
+        let SecondOfQuery { early: early_query, codes: query_codes, scale: query_scale, early_reach, reach } =
+            &query.second;
         let row = group * GROUP + i;
-        if width == 0 || layer.metas[group].inside[i] < 0.0 {
-            return upper;
-        }
-        let Reach { along, off, slack } = first_query.reach;
-        let meta = &first.metas[group];
+        let Some(early) = self.second.early.get(row).filter(|early| early.inside >= 0.0) else { return upper };
+        let Reach { along, off, slack } = query.first.reach;
+        let meta = &self.first.metas[group];
         let near = upper - slack - off * meta.rest[i] - along * meta.inside[i];
-        let sum = kernel::row_sum(&layer.codes[row * width..(row + 1) * width], &query.codes);
-        let Reach { along, off, slack } = query.reach;
-        let meta = &layer.metas[group];
-        near + sum as f32 * (meta.scale[i] * query.scale) + along * meta.inside[i] + off * meta.rest[i] + slack
+        let scale = early.scale * query_scale;
+        // `inside` is that of all directions. That of the early ones is not greater.
+        let bound = |sum: i32, Reach { along, off, slack }: &Reach, rest: f32| {
+            near + sum as f32 * scale + along * early.inside + off * rest + slack
+        };
+        let sum = kernel::row_sum(&early.codes, early_query);
+        let first = bound(sum, early_reach, early.early_rest);
+        if first < limit {
+            return first;
+        }
+        let width = query_codes.len();
+        let codes = &self.second.codes[row * width..(row + 1) * width];
+        bound(sum + kernel::row_sum(codes, query_codes), reach, early.rest)
     }
 }
 
 /// Writes codes from −127 to 127, and returns the value of one unit. Any rounding will do, because its loss is
 /// measured.
+#[inline(never)]
 fn quantize(numbers: &[f32], codes: &mut [i8]) -> f32 {
     let most = greatest(numbers);
     let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
@@ -244,12 +286,19 @@ fn nearest(x: f32) -> i32 {
 }
 
 #[derive(Default)]
-struct QueryLayer {
-    codes: Vec<i16>,
-    /// The same codes in the order in which a pass over groups takes them.
+struct FirstOfQuery {
+    /// The codes in the order in which a pass over groups takes them.
     pairs: Vec<Pairs>,
     begin: i32,
     scale: f32,
+    reach: Reach,
+}
+
+struct SecondOfQuery {
+    early: [i16; EARLY],
+    codes: Vec<i16>,
+    scale: f32,
+    early_reach: Reach,
     reach: Reach,
 }
 
@@ -260,7 +309,8 @@ pub fn has_codes(query: &[f32]) -> bool {
 
 /// A query in one basis.
 pub struct QueryCodes {
-    layers: [QueryLayer; LAYERS],
+    first: FirstOfQuery,
+    second: SecondOfQuery,
 }
 
 impl QueryCodes {
@@ -272,8 +322,9 @@ impl QueryCodes {
         }
         let dimension = query.len();
         let widths = shape(basis, dimension);
+        let [width, second_width] = widths;
         let mut numbers = Vec::new();
-        zeros(&mut numbers, widths.iter().sum(), "codes")?;
+        zeros(&mut numbers, width + second_width, "codes")?;
         let skew = match basis {
             Some(basis) => {
                 dots(query, basis.directions(), &mut numbers);
@@ -284,35 +335,50 @@ impl QueryCodes {
                 Skew::NONE
             }
         };
-        let mut made = <[QueryLayer; LAYERS]>::default();
+        let (own, own_of_second) = numbers.split_at(width);
         let mut lost = 0.0;
-        for (n, (layer, own)) in made.iter_mut().zip(layers(widths)).enumerate() {
-            let (width, end) = (own.len(), own.end);
-            let own = &numbers[own];
-            // If no code is greater than this, no sum leaves i32.
-            let most = (i32::MAX / (128 * width as i32)).min(32_700) as f32;
-            zeros(&mut layer.codes, width, "codes")?;
-            let greatest = greatest(own);
-            // A sum must end within i32, and a number that is multiplied must be within i16.
-            layer.scale = greatest / most;
-            if n == 0 {
-                let (coarse, fine) = own.split_at(width / 2);
-                let [coarse, fine] = [coarse, fine].map(self::greatest);
-                layer.scale = layer.scale.max(kernel::least_scale(coarse, fine));
-            }
-            let inverse = if greatest > 0.0 { 1.0 / layer.scale } else { 0.0 };
-            for (code, x) in layer.codes.iter_mut().zip(own) {
-                *code = nearest(x * inverse) as i16;
-                let left = *x as f64 - *code as f64 * layer.scale as f64;
-                lost += left * left;
-            }
-            if n == 0 {
-                zeros(&mut layer.pairs, width / QUAD, "codes")?;
-                layer.begin = kernel::pairs(&layer.codes, &mut layer.pairs);
-            }
-            layer.reach = Reach::new(query, &numbers[..end], lost, skew, basis.is_none());
-        }
-        Ok(Some(Self { layers: made }))
+        let reach = |end: usize, lost: f64| Reach::new(query, &numbers[..end], lost, skew, basis.is_none());
+
+        let (coarse, fine) = own.split_at(width / 2);
+        let [coarse, fine] = [coarse, fine].map(greatest);
+        let scale = scale_of(own).max(kernel::least_scale(coarse, fine));
+        let mut first = FirstOfQuery { scale, ..FirstOfQuery::default() };
+        let mut codes = Vec::new();
+        zeros(&mut codes, width, "codes")?;
+        quantize_query(own, scale, &mut codes, &mut lost);
+        zeros(&mut first.pairs, width / QUAD, "codes")?;
+        first.begin = kernel::pairs(&codes, &mut first.pairs);
+        first.reach = reach(width, lost);
+
+        let scale = scale_of(own_of_second);
+        let (own, later) = own_of_second.split_at(EARLY.min(second_width));
+        let mut early = [0; EARLY];
+        quantize_query(own, scale, &mut early, &mut lost);
+        let early_reach = reach(width + own.len(), lost);
+        let mut codes = Vec::new();
+        zeros(&mut codes, later.len(), "codes")?;
+        quantize_query(later, scale, &mut codes, &mut lost);
+        let reach = reach(width + second_width, lost);
+        Ok(Some(Self { first, second: SecondOfQuery { early, codes, scale, early_reach, reach } }))
+    }
+}
+
+/// Returns the value of one unit of a query's codes. A sum must end within i32, and a number that is multiplied must be
+/// within i16.
+fn scale_of(numbers: &[f32]) -> f32 {
+    // If no code is greater than this, no sum leaves i32.
+    let most = (i32::MAX / (128 * numbers.len().max(1) as i32)).min(32_700) as f32;
+    greatest(numbers) / most
+}
+
+/// Writes a query's codes, and adds their squared distance from the numbers to `lost`.
+#[inline(never)]
+fn quantize_query(numbers: &[f32], scale: f32, codes: &mut [i16], lost: &mut f64) {
+    let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+    for (code, x) in codes.iter_mut().zip(numbers) {
+        *code = nearest(x * inverse) as i16;
+        let left = *x as f64 - *code as f64 * scale as f64;
+        *lost += left * left;
     }
 }
 

@@ -331,16 +331,15 @@ impl Codes {
 
     /// Runs `Chunk::bound_closer` for the rows of a group whose bits are set.
     #[inline(always)]
-    pub fn closer(&self, query: &Bounded, group: usize, bits: u32, mut visit: impl FnMut(usize, f32)) {
+    pub fn closer(&self, query: &Bounded, group: usize, bits: u32, limit: f32, mut visit: impl FnMut(usize, f32)) {
         let (first, groups) = (group * GROUP, self.chunk_rows / GROUP);
         let chunk = &self.chunks[group / groups];
         let found = query.bases.iter().find(|(basis, _)| same(basis.as_ref(), chunk.basis()));
         let upper = &query.upper[first..first + GROUP];
         for i in kernel::ones(bits) {
-            visit(
-                first + i,
-                found.map_or(upper[i], |(_, query)| chunk.bound_closer(query, group % groups, i, upper[i])),
-            );
+            let bound =
+                found.map_or(upper[i], |(_, query)| chunk.bound_closer(query, group % groups, i, upper[i], limit));
+            visit(first + i, bound);
         }
     }
 }

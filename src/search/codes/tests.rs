@@ -58,9 +58,13 @@ fn nearest_in(codes: &Codes, matrix: &Matrix, sort: Sort, rng: &mut TestRng) -> 
                 continue;
             }
             let (exact, score) = (product(&query, matrix.row(n)), kernel::dot(&query, matrix.row(n)));
-            let mut close = f32::NAN;
-            codes.closer(&bounded[0], n / GROUP, 1 << (n % GROUP), |_, bound| close = bound);
-            for upper in [*upper, close] {
+            // With no limit above it, the bound is that of all directions. Otherwise it is that of the early ones.
+            let close = [f32::NEG_INFINITY, f32::INFINITY].map(|limit| {
+                let mut close = f32::NAN;
+                codes.closer(&bounded[0], n / GROUP, 1 << (n % GROUP), limit, |_, bound| close = bound);
+                close
+            });
+            for upper in [*upper, close[0], close[1]] {
                 prop_assert!(upper >= score, "{sort:?} x {dimension}, row {n}: score {score:e}, bound {upper:e}");
             }
             let room = (upper - near) as f64;
