@@ -32,6 +32,8 @@ const DOORS = [
   /^<nidus_wasm::search::filter::Filter as core::cmp::PartialEq>::eq$/,
   /^<nidus_wasm::search::columns::Columns>::matches$/,
   /^<nidus_wasm::store::Store>::stage_update$/,
+  // Called only after `store_documents`, which is in the rest.
+  /^<nidus_wasm::attrs::Packed>::has_texts_of$/,
 ]
 
 /** The name under which the rest imports from the first part. The glue knows it, too. */

@@ -24,6 +24,8 @@ const PLACES: usize = 4096;
 
 /// The variant of `true`. `false` has the variant that booleans have in the log.
 const TRUE: u8 = 7;
+/// The variant of texts.
+const TEXT: u8 = 1;
 /// The variant of lists.
 const LIST: u8 = 4;
 
@@ -278,6 +280,13 @@ impl<'a> Packed<'a> {
             }
         }
         None
+    }
+
+    /// Returns whether both have the same texts and lists of texts under the same keys.
+    #[inline(never)] // scripts/split.mjs moves it to nidus-rest.wasm.
+    pub fn has_texts_of(self, other: Packed<'_>) -> bool {
+        let is_text = |(_, value): &(&[u8], &[u8])| matches!(value.first(), Some(&(TEXT | LIST)));
+        self.filter(is_text).eq(other.filter(is_text))
     }
 
     /// Writes the attributes behind `out`, as the log has them.

@@ -22,7 +22,8 @@ impl JsStore {
     ///   changes the rows.
     ///
     /// - Changes, without both: the numbers of the documents that changed since the last call, four bytes each. The
-    ///   first number is 1 if they are all documents that there are, and otherwise 0.
+    ///   first number is 1 if they are all documents that there are, and otherwise 0. The highest bit of the others is
+    ///   set if the document existed before and its texts are as they were.
     pub fn documents(&mut self, docs: Option<Box<[u32]>>, keys: Option<Box<[u8]>>) -> Result<Uint8Array, JsValue> {
         let chosen = |key: &[u8]| {
             let mut keys = keys.as_deref().map(Reader::new);

@@ -12,7 +12,7 @@ use crate::search::codes::kernel::ones;
 
 impl Store {
     /// Calls `each` with 0, and then with each document that was written or deleted since the last call. A document may
-    /// come several times. If any document may have changed, as at the first call, calls `each` with 1 and then with
+    /// come several times. The highest bit is set if the document existed before the write and its texts are as before. If any document may have changed, as at the first call, calls `each` with 1 and then with
     /// all documents. If `each` fails, any document may have changed at the next call.
     pub fn touched(&mut self, each: &mut dyn FnMut(u32) -> Result<()>) -> Result<()> {
         let touched = self.index.touched.take();
@@ -96,6 +96,7 @@ mod tests {
     use crate::search::Filter;
     use crate::segment::Supplied;
     use crate::sink::MemorySink;
+    use crate::store::touched::SAME_TEXTS;
     use crate::{Batch, OpenOptions, Query, Store, Value};
 
     fn store() -> Store {
@@ -103,18 +104,21 @@ mod tests {
         Store::create(MemorySink::new(), MemorySink::new(), options).unwrap()
     }
 
-    /// The documents as an index outside the store knows them: by number, each with its collection, its id and its
-    /// attribute `n`.
-    type Known = BTreeMap<u32, (String, String, i64)>;
+    /// A document as an index outside the store knows it: its collection, its id, its attribute `n`, and its texts.
+    type Document = (String, String, i64, Vec<Value>);
 
-    fn look(store: &Store, doc: u32) -> Option<(String, String, i64)> {
+    /// The documents by their numbers.
+    type Known = BTreeMap<u32, Document>;
+
+    fn look(store: &Store, doc: u32) -> Option<Document> {
         store.has_document(doc).then(|| {
             let (collection, id, attrs) = store.doc_parts(doc);
-            let n = match attrs.to_map().unwrap().get("n") {
-                Some(Value::Int(n)) => *n,
+            let mut attrs = attrs.to_map().unwrap();
+            let n = match attrs.remove("n") {
+                Some(Value::Int(n)) => n,
                 _ => -1,
             };
-            (collection.to_string(), id.to_string(), n)
+            (collection.to_string(), id.to_string(), n, attrs.into_values().collect())
         })
     }
 
@@ -138,12 +142,24 @@ mod tests {
         if docs.remove(0) == 1 {
             known.clear();
         }
+        let (same, docs): (Vec<u32>, Vec<u32>) = docs.into_iter().partition(|doc| doc & SAME_TEXTS > 0);
+        for doc in same.into_iter().map(|doc| doc & !SAME_TEXTS).filter(|doc| !docs.contains(doc)) {
+            let now = look(store, doc).unwrap();
+            let before = known.insert(doc, now.clone()).unwrap();
+            assert_eq!((before.0, before.1, before.3), (now.0, now.1, now.3));
+        }
         for doc in docs {
             match look(store, doc) {
                 Some(document) => known.insert(doc, document),
                 None => known.remove(&doc),
             };
         }
+    }
+
+    /// Returns a text, or a list of texts.
+    fn texts(n: u8) -> Value {
+        let text = Value::Str((n % 4).to_string());
+        if n.is_multiple_of(2) { text } else { Value::List(vec![(n % 4).to_string()]) }
     }
 
     fn compacted(store: &mut Store) {
@@ -186,10 +202,17 @@ mod tests {
                 match act {
                     0..=6 => {
                         let mut batch = Batch::new();
-                        batch.push(&name, &[("n", i64::from(n).into())]);
+                        let texts = [("n", i64::from(n).into()), ("t", Value::Str(n.to_string())), ("u", texts(n))];
+                        batch.push(&name, &texts[..usize::from(1 + n % 3)]);
                         db.stage_upsert(collection, 1, batch.bytes(), &[1.0, f32::from(n)]).unwrap();
                     }
-                    7 | 8 => {
+                    7 => {
+                        let mut batch = Batch::new();
+                        let t = (n % 5 > 0).then(|| Value::Str((n / 3).to_string()));
+                        batch.push_changes(&name, &[("n", Some(i64::from(n).into())), ("u", Some(texts(n / 3))), ("t", t)]);
+                        let _ = db.stage_update(collection, 1, batch.bytes());
+                    }
+                    8 => {
                         db.stage_delete(collection, [name.as_str()].into_iter().map(Ok)).unwrap();
                     }
                     9 => {
@@ -297,7 +320,7 @@ mod tests {
             let bit = |doc: u32| groups.get(doc as usize / 16).is_some_and(|group| group >> (doc % 16) & 1 == 1);
             let expected: Vec<u32> = all(&db)
                 .iter()
-                .filter(|(_, (collection, _, n))| collection == "a" && *n >= least)
+                .filter(|(_, (collection, _, n, _))| collection == "a" && *n >= least)
                 .map(|(doc, _)| *doc)
                 .collect();
             prop_assert_eq!(

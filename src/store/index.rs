@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use hashbrown::HashTable;
 
 use super::arena::{Arena, Item};
-use super::touched::Touched;
+use super::touched::{SAME_TEXTS, Touched};
 use crate::Result;
 use crate::attrs::Packed;
 use crate::error::{out_of_memory, reserve};
@@ -301,13 +301,14 @@ impl Index {
         let doc = Doc { row, collection, item };
         let number = match found {
             Some(number) => {
-                let before = std::mem::replace(&mut docs[number as usize], doc).row;
-                if before == row {
+                let before = std::mem::replace(&mut docs[number as usize], doc);
+                let same = touched.follows() && arena.attrs(before.item).has_texts_of(arena.attrs(item));
+                touched.note(if same { number | SAME_TEXTS } else { number });
+                if before.row == row {
                     *updates += 1;
-                    touched.note(number);
                     return true;
                 }
-                owner[before as usize] = DEAD;
+                owner[before.row as usize] = DEAD;
                 number
             }
             None => {
@@ -324,11 +325,11 @@ impl Index {
                 };
                 let hasher: Hasher<'_> = &|doc| hash(arena.id_bytes(docs[*doc as usize].item));
                 table.insert_unique(hashed, number, hasher);
+                touched.note(number);
                 number
             }
         };
         owner[row as usize] = number;
-        touched.note(number);
         false
     }
 

@@ -2,6 +2,9 @@
 
 use crate::error::reserve;
 
+/// Added to the number of a document that existed before and whose texts are as they were. No number is that high.
+pub const SAME_TEXTS: u32 = 1 << 31;
+
 /// The numbers of the documents that were written or deleted since they were last asked for.
 #[derive(Default)]
 pub struct Touched {
@@ -16,7 +19,13 @@ impl Touched {
         self.complete = self.complete && reserve(&mut self.docs, more, "").is_ok();
     }
 
-    /// Notes a document. This takes no memory, because nothing may fail once a write is durable.
+    /// Returns whether the next change will be noted.
+    pub fn follows(&self) -> bool {
+        self.complete
+    }
+
+    /// Notes a document, or [`SAME_TEXTS`] and a document. This takes no memory, because nothing may fail once a write
+    /// is durable.
     pub fn note(&mut self, doc: u32) {
         self.complete = self.complete && self.docs.len() < self.docs.capacity();
         if self.complete {

@@ -271,8 +271,9 @@ export class Store {
    *
    * Changes, without `docs` and `keys`: the numbers of the documents that were written or deleted since the last call,
    * four bytes each. A number may occur several times. In front of them is 1 if any document may have changed, as at
-   * the first call, and otherwise 0. After a 1, the numbers of all documents follow. A document keeps its number as
-   * long as it exists, through replacements and compactions. After that another document may get the number.
+   * the first call, and otherwise 0. After a 1, the numbers of all documents follow. The highest bit of a number is set
+   * if the document existed before the write and its texts are as they were. A document keeps its number as long as it
+   * exists, through replacements and compactions. After that another document may get the number.
    *
    * Documents, with `docs`: for each of them u8 0 if it does not exist, or u8 1, str collection, str id, attrs. `keys`,
    * packed like ids, names the attributes to return. Undefined: all.

@@ -5,8 +5,12 @@ import { changedDocuments } from './store-documents.js'
 export interface Listener {
   /** Called if any document may have changed. */
   reset(): void
-  changed(doc: number): void
+  /** With `sameTexts`, the document was there before and has the same texts as before. */
+  changed(doc: number, sameTexts: boolean): void
 }
+
+/** The bit of a changed document whose texts are as they were. */
+const SAME_TEXTS = 0x80000000
 
 /** Knows the numbers of all documents, and tells its listeners which documents have changed. Reads no document. */
 export class Documents {
@@ -37,11 +41,12 @@ export class Documents {
     this.#commits++
     const numbers = new Uint32Array(touched.buffer, touched.byteOffset, touched.byteLength / 4)
     const all = numbers[0] === 1
-    for (let i = 1; i < numbers.length; i++) this.#end = Math.max(this.#end, numbers[i] + 1)
-    for (const listener of this.#listeners) {
-      if (all) listener.reset()
-      else for (let i = 1; i < numbers.length; i++) listener.changed(numbers[i])
+    for (const number of numbers.subarray(1)) {
+      const doc = number & ~SAME_TEXTS
+      this.#end = Math.max(this.#end, doc + 1)
+      if (!all) for (const listener of this.#listeners) listener.changed(doc, doc !== number)
     }
+    if (all) for (const listener of this.#listeners) listener.reset()
   }
 
   /** The number of calls of `look` that found a commit. */

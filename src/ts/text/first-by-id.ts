@@ -40,8 +40,9 @@ export class FirstById implements Listener {
     this.#changed.clear()
   }
 
-  changed(doc: number) {
-    if (!this.#first) return
+  changed(doc: number, known: boolean) {
+    // A document that was there keeps its id.
+    if (!this.#first || known) return
     if (this.#changed.size >= AT_ONCE) this.reset()
     else this.#changed.add(doc)
   }

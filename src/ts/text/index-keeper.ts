@@ -67,7 +67,7 @@ export class IndexKeeper implements Listener {
   /** The changed documents that the indexes must read again. */
   readonly #changed = new Set<number>()
   readonly #pace = new Pace()
-  /** How many documents were read since the indexes were saved. */
+  /** How many documents were read or written since the indexes were saved. */
   unsaved = 0
   /** True between `await` and `take`. */
   #awaiting = false
@@ -86,7 +86,12 @@ export class IndexKeeper implements Listener {
     this.#awaiting = false
   }
 
-  changed(doc: number) {
+  changed(doc: number, sameTexts: boolean) {
+    if (sameTexts) {
+      // An opening reads every document that was written since the indexes were saved.
+      this.unsaved++
+      return
+    }
     if (this.#awaiting) this.#changed.add(doc)
     // An index that has not read the document yet will read it in its turn.
     for (const { seen } of this.#all()) if (doc < seen) this.#changed.add(doc)
