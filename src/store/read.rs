@@ -131,9 +131,15 @@ impl Store {
         // keeps those with the smallest ids.
         let order = |a, b| self.index.order(a, b);
         let mut top = TopK::new(limit.saturating_add(1), collection.len(), None, &order)?;
+        let id = |doc| self.index.arena.id_bytes(self.index.doc(doc).item);
+        let after = after.map(str::as_bytes);
+        // Once the page is full, the greatest id on it. Most documents have a greater one.
+        let mut last: Option<&[u8]> = None;
         self.index.each_doc(number, collection, &mut |doc| {
-            if after.is_none_or(|after| self.index.id(doc) > after) && matches(doc) {
+            let own = id(doc);
+            if last.is_none_or(|last| own < last) && after.is_none_or(|after| own > after) && matches(doc) {
                 top.offer(0.0, doc);
+                last = top.last_of_all().map(id);
             }
         });
         let mut docs: Vec<u32> = Vec::new();

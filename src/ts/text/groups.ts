@@ -90,11 +90,16 @@ export async function groupsOf(
 /** Returns the set of the documents whose values are marked with 1, or undefined if there are none. */
 function withValues({ ids, seen }: Column, marked: Uint8Array): Uint16Array | undefined {
   const set = new Uint16Array((seen >> 4) + 1)
+  // By the value of a document plus one, so that there is a mark for `NO_DOCUMENT`, too.
+  const marks = new Uint8Array(marked.length + 1)
+  marks.set(marked, 1)
   let any = 0
-  for (let doc = 0; doc < seen; doc++)
-    if (marked[ids[doc]] === 1) {
-      set[doc >> 4] |= 1 << (doc & 15)
-      any = 1
-    }
-  return any ? set : undefined
+  for (let from = 0; from < seen; from += 16) {
+    let bits = 0
+    const count = Math.min(16, seen - from)
+    for (let i = 0; i < count; i++) bits |= marks[ids[from + i] + 1] << i
+    set[from >> 4] = bits
+    any |= bits
+  }
+  return any === 0 ? undefined : set
 }

@@ -35,29 +35,48 @@ function firstOf(
   const ranks = column.ranks()
   const last = ranks.length
   // Documents without the value come last, in either direction.
-  const rank = (doc: number) => (ids[doc] === 0 ? last : descending ? last - 1 - ranks[ids[doc]] : ranks[ids[doc]])
+  const rank = (place: number) => (place === 0 ? last : descending ? last - 1 - ranks[place] : ranks[place])
+  const ordered =
+    docs.length * FEW < last
+      ? docs.slice().sort((a, b) => rank(ids[a]) - rank(ids[b]))
+      : counted(docs, ids, rank, last, most)
+  for (let from = 0, to: number; from < most; from = to) {
+    const own = rank(ids[ordered[from]])
+    for (to = from + 1; to < ordered.length && rank(ids[ordered[to]]) === own; to++);
+    if (to === from + 1) continue
+    const equal = ordered.subarray(from, to)
+    equal.set(firstOf(byId, equal, rest, Math.min(to, most) - from))
+  }
+  return ordered.subarray(0, most)
+}
+
+/** With more values than this for each document, documents are sorted. Counting them would look at all values. */
+const FEW = 4
+
+/** Returns at least the first `most` documents in the order of the ranks of their places, which are at most `last`. */
+function counted(
+  docs: Uint32Array,
+  ids: Int32Array,
+  rank: (place: number) => number,
+  last: number,
+  most: number,
+): Uint32Array {
+  const ofPlace = new Uint32Array(last)
+  for (const doc of docs) ofPlace[ids[doc]]++
   const counts = new Uint32Array(last + 1)
-  for (const doc of docs) counts[rank(doc)]++
-  // Counts become starting places, as far as they are needed.
-  const starts = new Uint32Array(last + 1)
+  for (let place = 0; place < last; place++) counts[rank(place)] += ofPlace[place]
+  // Where the next document of each rank goes, as far as that is needed.
+  const next = new Uint32Array(last + 1)
   let end = 0
   let until = 0
   for (; until <= last && end < most; until++) {
-    starts[until] = end
+    next[until] = end
     end += counts[until]
   }
   const found = new Uint32Array(end)
-  const next = starts.slice()
-  for (const doc of docs) {
-    const at = rank(doc)
-    if (at < until) found[next[at]++] = doc
-  }
-  for (let at = 0; at < until; at++)
-    if (counts[at] > 1) {
-      const equal = found.subarray(starts[at], starts[at] + counts[at])
-      equal.set(firstOf(byId, equal, rest, Math.min(counts[at], most - starts[at])))
-    }
-  return found.subarray(0, most)
+  const wanted = Uint8Array.from(ofPlace, (_, place) => Number(rank(place) < until))
+  for (const doc of docs) if (wanted[ids[doc]] === 1) found[next[rank(ids[doc])]++] = doc
+  return found
 }
 
 /** Returns the documents that exist, are in one of the collections, and are in the set. */
@@ -69,7 +88,7 @@ export function inScope(
   const wanted = Uint8Array.from(values, (name) => Number(!collections || collections.includes(name as string)))
   const docs = new Uint32Array(seen)
   let count = 0
-  for (let doc = 0; doc < seen; doc++)
-    if (ids[doc] !== NO_DOCUMENT && wanted[ids[doc]] === 1 && (!among || has(among, doc) === 1)) docs[count++] = doc
-  return docs.subarray(0, count)
+  for (let doc = 0; doc < seen; doc++) if (ids[doc] !== NO_DOCUMENT && wanted[ids[doc]] === 1) docs[count++] = doc
+  const inCollections = docs.subarray(0, count)
+  return among ? inCollections.filter((doc) => has(among, doc) === 1) : inCollections
 }
