@@ -2,6 +2,8 @@
 // depend on the number of rows, so a smaller input is the beginning of a larger one. This file runs in every runtime,
 // so it uses nothing of Node.
 
+/** The number of numbers in a row. */
+export const DIMENSION = 384
 /** The number of buckets. Each row belongs to one. Searches with a filter ask for one bucket. */
 export const BUCKETS = 10
 /**
