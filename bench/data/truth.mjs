@@ -8,11 +8,20 @@ export const TOP = 10
  */
 export const NEAR = 1e-6
 
+/** Returns the product of a row and a query. Four sums, because a processor adds to them at the same time. */
 export function dot(rows, row, dimension, query, which) {
-  let sum = 0
-  for (let i = 0, at = row * dimension, from = which * dimension; i < dimension; i++)
-    sum += rows[at + i] * query[from + i]
-  return sum
+  let [a, b, c, d] = [0, 0, 0, 0]
+  const at = row * dimension
+  const from = which * dimension
+  let i = 0
+  for (; i + 3 < dimension; i += 4) {
+    a += rows[at + i] * query[from + i]
+    b += rows[at + i + 1] * query[from + i + 1]
+    c += rows[at + i + 2] * query[from + i + 2]
+    d += rows[at + i + 3] * query[from + i + 3]
+  }
+  for (; i < dimension; i++) a += rows[at + i] * query[from + i]
+  return a + b + (c + d)
 }
 
 /** Puts the rows that are among the best `k` into the sorted list `best`. The first row has the number `base`. */
@@ -30,15 +39,35 @@ function scan(best, k, rows, count, base, dimension, query, which, wanted) {
 
 /**
  * Returns the best rows for each query, with their scores. `parts` yields { rows, base }: all rows at once, or a
- * million rows in pieces.
+ * million rows in pieces. `best` are those among other rows, if there were some before.
  */
-export function truth({ parts, dimension, queries, k = TOP, wanted = () => true }) {
+export function truth({ parts, dimension, queries, k = TOP, wanted = () => true, best: known }) {
   const count = queries.length / dimension
-  const best = Array.from({ length: count }, () => [])
+  const best = Array.from({ length: count }, (_, which) => [...(known?.[which] ?? [])])
   for (const { rows, base } of parts())
     for (let which = 0; which < count; which++)
       scan(best[which], k, rows, rows.length / dimension, base, dimension, queries, which, wanted)
   return best
+}
+
+/** Yields rows in pieces that the caches of a processor hold, up to each mark. */
+function* pieces(rows, dimension, from, to) {
+  const PIECE = 1000
+  for (let base = from; base < to; base += PIECE)
+    yield { rows: rows.subarray(base * dimension, Math.min(to, base + PIECE) * dimension), base }
+}
+
+/** Returns the best rows for each query among the first rows, for several numbers of rows: a Map by that number. */
+export function truthAt(marks, { rows, dimension, queries, k = TOP }) {
+  const found = new Map()
+  let best
+  let from = 0
+  for (const mark of marks) {
+    best = truth({ parts: () => pieces(rows, dimension, from, mark), dimension, queries, k, best })
+    found.set(mark, best)
+    from = mark
+  }
+  return found
 }
 
 /**

@@ -30,3 +30,20 @@ export async function settle(search, { least = 300, most = 20_000 } = {}) {
     p50: end,
   }
 }
+
+/**
+ * Waits until nearly all rows have codes: the last few get none. Also stops waiting when their number stays the same,
+ * because small stores have no codes. Returns their number.
+ */
+export async function allCoded(codedRows, rows) {
+  const PATIENCE_MS = 3000
+  let coded = -1
+  let grew = performance.now()
+  while (coded < rows - 16 && performance.now() - grew < PATIENCE_MS) {
+    const now = await codedRows()
+    if (now > coded) grew = performance.now()
+    coded = now
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return coded
+}
