@@ -2,6 +2,7 @@
 // The plain module and the one with relaxed SIMD take turns in the same run.
 import { say, step } from '../../scripts/lib.mjs'
 import { sizesOf, specOf, WARM_UP } from '../data/files.mjs'
+import { shuffledOrder } from '../data/rows.mjs'
 import { median, percentile } from '../data/statistics.mjs'
 import { dot, judge, truthAt } from '../data/truth.mjs'
 import { firstSearches } from './first.mjs'
@@ -79,18 +80,22 @@ async function filled(lane, runtime, input, size, count) {
   const coded = lane.scan ? undefined : await channel.call('coded')
   if (coded < size - 16 && size >= 10_000) say(`!   ${lane.label}: only ${coded} of ${size} rows have codes`)
   await channel.call('release')
-  const others = Array.from({ length: lane.scan ? AGAIN : WARM_UP }, (_, i) => count + i)
-  for (let n = 0; n < 3; n++) await channel.call('search', { order: others })
+  const others = Array.from({ length: lane.scan ? WARM_UP / 4 : WARM_UP }, (_, i) => count + i)
+  await channel.call('search', { order: others })
   return { ...lane, flags, channel, build, coded, others, times: new Map() }
 }
 
-/** Asks each lane all questions once, in turns. */
+/**
+ * Asks each lane all questions once, in turns. Each round has an order of its own. So what comes back at regular times,
+ * for instance a garbage collection, does not meet the same question in all rounds.
+ */
 async function ask(lanes, round, count, check) {
+  const questions = shuffledOrder(count, round)
   for (let from = 0, turn = round; from < count; from += TURN, turn++)
     for (let i = 0; i < lanes.length; i++) {
       const lane = lanes[(turn + i) % lanes.length]
       const length = Math.min(lane.scan ? FEW : TURN, count - from)
-      const order = [...lane.others.slice(0, AGAIN), ...Array.from({ length }, (_, n) => from + n)]
+      const order = [...lane.others.slice(0, AGAIN), ...questions.subarray(from, from + length)]
       const { times, answers } = await lane.channel.call('search', { order })
       for (const [n, answer] of answers.entries()) {
         check(lane, answer)

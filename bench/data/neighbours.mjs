@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isMain, run, step, writeFile } from '../../scripts/lib.mjs'
+import { allCoded } from '../inside/settle.mjs'
 import { NEIGHBOURS } from './mix.mjs'
 import { typed } from './typed.mjs'
 
@@ -23,6 +24,7 @@ async function find(rows, dimension, parents) {
       vectors: part(from, to),
     })
   }
+  await allCoded(async () => (await db.footprint()).codedRows, count)
   const out = new Uint32Array(parents * NEIGHBOURS)
   for (let from = 0; from < parents; from += TOGETHER) {
     const queries = Array.from({ length: Math.min(TOGETHER, parents - from) }, (_, i) => part(from + i, from + i + 1))

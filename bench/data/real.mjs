@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { Trouble } from '../../scripts/lib.mjs'
 import { valuesOf } from './halves.mjs'
-import { DIMENSION, normalize, random } from './rows.mjs'
+import { DIMENSION, normalize, shuffledOrder } from './rows.mjs'
 import { NEAR, truth } from './truth.mjs'
 import { typed } from './typed.mjs'
 
@@ -22,12 +22,7 @@ function unit(rows, dimension) {
  */
 function shuffled(rows, dimension) {
   const count = rows.length / dimension
-  const order = Uint32Array.from({ length: count }, (_, i) => i)
-  const next = random(count)
-  for (let i = count - 1; i > 0; i--) {
-    const other = Math.floor(next() * (i + 1))
-    ;[order[i], order[other]] = [order[other], order[i]]
-  }
+  const order = shuffledOrder(count, count)
   const out = new Float32Array(rows.length)
   order.forEach((from, to) => out.set(rows.subarray(from * dimension, (from + 1) * dimension), to * dimension))
   return out

@@ -23,6 +23,16 @@ export function random(seed) {
     return ((x ^ (x >>> 14)) >>> 0) / 4294967296
   }
 }
+/** Returns the numbers below `count` in an order that depends on `seed` alone. */
+export function shuffledOrder(count, seed) {
+  const order = Uint32Array.from({ length: count }, (_, i) => i)
+  const next = random(seed)
+  for (let i = count - 1; i > 0; i--) {
+    const other = Math.floor(next() * (i + 1))
+    ;[order[i], order[other]] = [order[other], order[i]]
+  }
+  return order
+}
 /**
  * Returns a nearly normal number with variance 1: the sum of four uniform ones. That is much faster than a normal one.
  */

@@ -3,20 +3,22 @@
 import { BUCKETS, inputOf } from '../data/rows.mjs'
 import { TOP } from '../data/truth.mjs'
 import { rowsFor } from './rows.mjs'
-import { allCoded, settle } from './settle.mjs'
+import { coded, settle } from './settle.mjs'
 import { wasmBytes } from './wasm-memory.mjs'
 
 export const WANTED_BUCKET = 3 % BUCKETS
 
 /**
  * Returns the calls that the benchmark makes, by name. `env` has what differs by runtime: { runtime, asset, locate,
- * dist(name), wall, read(name), heapBytes() or undefined, adapter(file, name), durable, opening }.
+ * dist(name), wall, read(name), heapBytes() or undefined, adapter(file, name), busy() or undefined, durable,
+ * opening }.
  */
 export function callsOf(env) {
   let adapter, instance, input, queries, spec
   const heapBefore = env.heapBytes?.()
   const query = (which) => queries.subarray(which * spec.dimension, (which + 1) * spec.dimension)
   const prepared = (which) => instance.prepare?.(query(which)) ?? query(which)
+  const allCodes = (rows) => coded(instance, rows, () => instance.search(prepared(0), TOP), env.busy)
 
   return {
     async open({ file, name, input: given }) {
@@ -76,8 +78,8 @@ export function callsOf(env) {
     /** Waits until the work in the background that follows inserts is done. */
     settle: () => settle(() => instance.search(prepared(0), TOP)),
 
-    /** Waits until all rows have codes. Returns how many have. */
-    coded: () => allCoded(instance.codedRows, spec.rows),
+    /** Waits until all codes are made. Returns how many rows have some. */
+    coded: () => allCodes(spec.rows),
 
     /**
      * Closes a store and opens it again. Searches at once for one query, before codes are made. `coded` is the number
@@ -89,9 +91,9 @@ export function callsOf(env) {
       const opened = performance.now()
       const found = await instance.search(prepared(which), k)
       const ended = performance.now()
-      const coded = await instance.codedRows()
+      const codes = await instance.codedRows()
       const answer = { which, rows: instance.rowsOf(found), scores: instance.scoresOf(found) }
-      return { open: opened - began, first: ended - opened, coded, answer }
+      return { open: opened - began, first: ended - opened, coded: codes, answer }
     },
 
     /** Returns for each of some rows of the store the score of the row that is nearest to it, apart from itself. */
@@ -164,11 +166,11 @@ export function callsOf(env) {
       instance = await adapter.open(env)
       const appends = []
       const points = []
-      await instance.build(input, async (rows, ms) => {
+      await instance.build({ ...input, marks }, async (rows, ms) => {
         appends.push([rows, ms])
         if (!marks.includes(rows)) return
         const settled = await settle(() => instance.search(prepared(points.length), TOP))
-        await allCoded(instance.codedRows, rows)
+        await allCodes(rows)
         const times = []
         for (let n = 0; n < searches + 15; n++) {
           const asked = prepared(n % (queries.length / spec.dimension))

@@ -31,6 +31,10 @@ const calls = callsOf({
     const { heapUsed, arrayBuffers } = process.memoryUsage()
     return heapUsed + arrayBuffers
   },
+  busy() {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1000
+  },
   adapter: async (file, name) => (await import(`../peers/${file}.mjs`))[name],
   durable,
   opening,

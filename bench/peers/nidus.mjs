@@ -18,16 +18,19 @@ const adapter = (module) => ({
     return {
       async build(input, onBatch) {
         const { name = `bench-${input.name}`, ...options } = input.store ?? { storage: 'memory' }
-        reopen = () => Nidus.open(name, { dimension: input.dimension, ...common, ...options })
+        const all = { dimension: input.dimension, ...common, ...options }
+        reopen = () => Nidus.open(name, all)
         db = await reopen()
         let taken = 0
-        for (let from = 0; from < input.rows; from += BATCH) {
-          const batch = input.records(from, Math.min(input.rows, from + BATCH))
+        const ends = [input.rows, ...(input.marks ?? [])]
+        for (let from = 0, to; from < input.rows; from = to) {
+          to = Math.min(from + BATCH, ...ends.filter((end) => end > from))
+          const batch = input.records(from, to)
           const began = performance.now()
           await db.upsert('rows', batch)
           const ms = performance.now() - began
           taken += ms
-          await onBatch?.(from + batch.ids.length, ms)
+          await onBatch?.(to, ms)
         }
         // Rows that are generated on demand take time, so then only the upserts count.
         return input.vectors ? undefined : taken
