@@ -73,7 +73,7 @@ export const lines = ({ x, y, series, dots = false, log = false, ...chart }) =>
   draw({ ...chart, height: 460 }, (theme) => ({
     legend: { show: series.length > 1, bottom: 10, itemWidth: 18, textStyle: { fontSize: 12, color: theme.text } },
     grid: { left: 68, right: 32, top: 84, bottom: series.length > 1 ? 88 : 56 },
-    xAxis: axis(theme, x, 30, scale(log === true)),
+    xAxis: axis(theme, x, 30, { ...scale(log === true), ...(log === true && { min: 'dataMin' }) }),
     yAxis: axis(theme, y, 44, scale(log)),
     series: series.map(({ name, points, colour }) => ({
       name,

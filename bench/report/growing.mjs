@@ -14,17 +14,19 @@ const OTHERS = [
   ['native', 'nidus 0.3.0, native'],
   ['hnswlib-brute', 'hnswlib-wasm, brute force'],
   ['loop', 'plain loop'],
+  ['segment', "f32 scan of this package's Segment"],
 ]
 
 /**
  * Returns a chart with lines: the search time for each number of rows. Other peers have a point for each size of the
- * case "search".
+ * cases "search" and "real".
  */
-function searchChart({ search, growth }, one, { lines }) {
+function searchChart({ search, real, growth }, one, { lines }) {
   const { runtime, input, points } = one
   const pointsOf = (id) =>
-    (search?.results ?? [])
+    [...(search?.results ?? []), ...(real?.results ?? [])]
       .filter((table) => table.runtime === runtime && table.input === input)
+      .sort((a, b) => a.size - b.size)
       .map(({ size, rows }) => [size, rows.find((row) => row.id === id && row.search)?.search.p50])
       .filter(([, ms]) => ms !== undefined)
   const others = OTHERS.map(([id, name], i) => ({ name, points: pointsOf(id), colour: i + 1 })).filter(
