@@ -19,7 +19,7 @@ async function grown(runtime, input, options) {
   const marks = marksOf(input, options)
   const { appends, points } = await within(runtime.channel(), async ({ call }) => {
     await call('open', { file: 'nidus', name: 'default', input: specOf(input, marks.at(-1), runtime.inPage) })
-    return call('curve', { marks, searches: options.quick ? 20 : 40 }, 1_800_000)
+    return call('curve', { marks, searches: options.quick ? 20 : 120 }, 1_800_000)
   })
   return {
     runtime: runtime.name,

@@ -25,7 +25,7 @@ export async function run({ runtime, inputs, million, options }) {
   const rowsOf = input.neighbours
     ? mixer(input.vectors, input.neighbours, dimension)
     : (from, to) => generate(input.kind, dimension, from, to)
-  const sizes = [Math.min(input.count ?? SMALL, options.million), options.million]
+  const sizes = [input.count ?? Math.min(SMALL, Math.ceil(options.million / 10)), options.million]
   const stores = sizes.map((size) => lane(runtime, input, size))
   for (const { clear } of stores) clear()
   try {

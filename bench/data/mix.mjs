@@ -33,7 +33,8 @@ export function mixer(real, neighbours, dimension) {
     const parent = (row - count) % parents
     const [y, z, w] = [...draw(random(row))].map((n) => neighbours[parent * NEIGHBOURS + n] * dimension)
     const x = parent * dimension
-    for (let i = 0; i < dimension; i++) out[at + i] = TAKEN * (real[x + i] + real[y + i] + real[z + i]) - REMOVED * real[w + i]
+    for (let i = 0; i < dimension; i++)
+      out[at + i] = TAKEN * (real[x + i] + real[y + i] + real[z + i]) - REMOVED * real[w + i]
     normalize(out, at, at + dimension)
   }
   return (from, to) => {
