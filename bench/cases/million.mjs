@@ -25,6 +25,8 @@ export async function run({ runtime, inputs, million, options }) {
   const rowsOf = input.neighbours
     ? mixer(input.vectors, input.neighbours, dimension)
     : (from, to) => generate(input.kind, dimension, from, to)
+  // The answers name the same rows again and again, and some kinds of rows are made a thousand at a time.
+  const rowOf = remembered((row) => rowsOf(row, row + 1).slice())
   const sizes = [input.count ?? Math.min(SMALL, Math.ceil(options.million / 10)), options.million]
   const stores = sizes.map((size) => lane(runtime, input, size))
   for (const { clear } of stores) clear()
@@ -35,7 +37,7 @@ export async function run({ runtime, inputs, million, options }) {
         for (const one of lanes) await fill(one)
         const best = bestOf(rowsOf, sizes, dimension, queries)
         await ask(lanes, queries.length / dimension, options, (answer, i) =>
-          check(best[i][answer.which], answer, rowsOf, dimension, queries),
+          check(best[i][answer.which], answer, rowOf, dimension, queries),
         )
         const [base, { facts, times }] = lanes
         const p50 = median(base.times)
@@ -43,7 +45,7 @@ export async function run({ runtime, inputs, million, options }) {
         const mixture = input.neighbours ? await mixtureFacts(input, rowsOf, sizes, lanes) : undefined
         const about = {
           runtime: runtime.name,
-          input: input.name,
+          input: input.kind === 'real' ? input.name : input.kind,
           count: input.count,
           rows: sizes[1],
           memory: 'compact',
@@ -101,8 +103,16 @@ function* pieces(rowsOf, from, end) {
   for (let base = from; base < end; base += PIECE) yield { rows: rowsOf(base, Math.min(end, base + PIECE)), base }
 }
 
-function check(best, answer, rowsOf, dimension, queries) {
-  const score = (row) => dot(rowsOf(row, row + 1), 0, dimension, queries, answer.which)
+function remembered(make) {
+  const known = new Map()
+  return (row) => {
+    if (!known.has(row)) known.set(row, make(row))
+    return known.get(row)
+  }
+}
+
+function check(best, answer, rowOf, dimension, queries) {
+  const score = (row) => dot(rowOf(row), 0, dimension, queries, answer.which)
   const { wrong } = judge(best, answer, score)
   if (wrong) throw new Wrong(`nidus-wasm answered query ${answer.which} of the case "million" with ${wrong}`)
 }

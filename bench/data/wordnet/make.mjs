@@ -15,7 +15,7 @@ import { compare } from './compare.mjs'
 import { senses, textOf } from './senses.mjs'
 
 /** The rows of a block. A block that is done has a file, so an interruption loses less than one block a process. */
-const BLOCK = 250
+const BLOCK = 100
 const QUESTIONS = { 'questions.json': 'queries.f32', 'more-questions.json': 'more-queries.f32' }
 const MODEL = 'www/public/models/all-MiniLM-L6-v2/onnx/model_quantized.onnx'
 
