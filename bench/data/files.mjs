@@ -1,6 +1,6 @@
 // The inputs of a run, as files under target/bench that all peers read.
 import { readFileSync } from 'node:fs'
-import { at, writeFile } from '../../scripts/lib.mjs'
+import { at, Trouble, writeFile } from '../../scripts/lib.mjs'
 import { parentsFor } from './mix.mjs'
 import { neighboursOf } from './neighbours.mjs'
 import { readReal } from './real.mjs'
@@ -57,6 +57,7 @@ export const WARM_UP = 60
 export async function real(dir, given, most) {
   const { name, dimension, vectors, questions, texts } = readReal(dir, given)
   const count = vectors.length / dimension
+  if (most && most <= count) throw new Trouble(`--million-rows: more than the ${count} real rows are needed`)
   const common = { name, title: `${count.toLocaleString('en')} real rows, ${name}`, kind: 'real', count, texts }
   const queries = spread(questions, dimension, QUERIES)
   const asked = new Float32Array(questions.length + WARM_UP * dimension)
