@@ -34,7 +34,7 @@ async function start(name, { wall, files }) {
 
 main(async () => {
   const options = optionsOf(process.argv.slice(2))
-  if (options.help) return say(HELP)
+  if (options.help) return void say(HELP)
   await setUp(options)
   const { makeWall } = await import('./peers/wall-wasm.mjs')
   const wall = await makeWall(scratch('wall.wasm'))
