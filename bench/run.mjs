@@ -9,13 +9,22 @@ import { writeResults } from './report/files.mjs'
 import { report } from './report/report.mjs'
 import { runFacts, setUp } from './setup.mjs'
 
-/** Makes the inputs of the cases. For the case "million", the file has only queries. */
-async function inputsOf({ cases, inputs, data, most }) {
-  const reading = cases.some((name) => name !== 'million' && name !== 'download')
-  const made = reading
-    ? await step('inputs', () => inputs.map((name) => (name === 'real' ? real(data, most) : synthetic(name, most))))
-    : []
-  return { inputs: made, million: cases.includes('million') ? synthetic('uniform', BLOCK, 'million') : undefined }
+/** Makes the inputs of the cases. For the case "million" without real rows, the file has only queries. */
+async function inputsOf({ cases, inputs, data, most, million }) {
+  const large = cases.includes('million')
+  const made = []
+  if (cases.some((name) => name !== 'download' && (name !== 'million' || data)))
+    await step('inputs', async () => {
+      for (const name of inputs)
+        made.push(name === 'real' ? await realInput(data, large ? million : 0) : synthetic(name, most))
+    })
+  return { inputs: made, million: large ? synthetic('uniform', BLOCK, 'million') : undefined }
+}
+
+async function realInput(data, rows) {
+  if (data !== 'wordnet') return real(data, undefined, rows)
+  const { makeWordnet } = await import('./data/wordnet/make.mjs')
+  return real(await makeWordnet(), 'wordnet', rows)
 }
 
 async function start(name, { wall, files }) {
@@ -25,7 +34,7 @@ async function start(name, { wall, files }) {
 
 main(async () => {
   const options = optionsOf(process.argv.slice(2))
-  if (options.help) return say(HELP)
+  if (options.help) return void say(HELP)
   await setUp(options)
   const { makeWall } = await import('./peers/wall-wasm.mjs')
   const wall = await makeWall(scratch('wall.wasm'))

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { installBrowsers } from '../scripts/browsers-install.mjs'
 import { present } from '../scripts/browsers.mjs'
 import { buildAnyWeight } from '../scripts/build.mjs'
-import { at, readJson, run, say, sha, step, writeFile } from '../scripts/lib.mjs'
+import { at, readJson, run, say, sha, step, Trouble, writeFile } from '../scripts/lib.mjs'
 
 const here = (...parts) => join(fileURLToPath(new URL('.', import.meta.url)), ...parts)
 
@@ -30,8 +30,9 @@ export async function install({ peers }) {
   else say(`! npm could not install the packages: ${output.trim().split('\n').at(-1)}`)
 }
 
-export async function setUp({ cases, peers, runtimes }) {
-  await buildAnyWeight()
+export async function setUp({ cases, peers, runtimes, built }) {
+  if (!built) await buildAnyWeight()
+  else if (!existsSync(at('dist/node.js'))) throw new Trouble('--built: there is no dist/. Leave the option out')
   const compared = cases.includes('search') || cases.includes('download')
   await install({ peers: compared && peers.some(({ package: name }) => name) })
   if (runtimes.includes('chromium') && !present().chromium)

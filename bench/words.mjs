@@ -1,12 +1,15 @@
 // Measures searches in WordNet for words, and for words and vectors together: how well they find the sense that is
 // meant, and how quick they are. Also how quick other packages are with the same texts.
 // node bench/words.mjs [--data DIR] [--rows 117791] [--out FILE.json] [--only evaluate,shapes,peers]
-// DIR has records.jsonl, vectors.f16 and the questions. bench/README.md says where it comes from.
+// DIR is a folder with WordNet's senses, their vectors and questions, or `wordnet` (default): bench/README.md says how
+// that one is made.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { say, writeFile } from '../scripts/lib.mjs'
+import { valuesOf } from './data/halves.mjs'
+import { typed } from './data/typed.mjs'
+import { makeWordnet } from './data/wordnet/make.mjs'
 import { install, runFacts } from './setup.mjs'
 import { wordPeers } from './peers/words.mjs'
 
@@ -16,28 +19,21 @@ const TEXTS = { 'two fields': { words: {}, gloss: {} }, 'one field': { text: {} 
 
 const { values } = parseArgs({
   options: {
-    data: { type: 'string', default: fileURLToPath(new URL('../../shared/data/wordnet-117k', import.meta.url)) },
+    data: { type: 'string', default: 'wordnet' },
     rows: { type: 'string', default: '117791' },
     out: { type: 'string' },
     only: { type: 'string', default: 'evaluate,shapes,peers' },
   },
 })
 const wanted = values.only.split(',')
+const dir = values.data === 'wordnet' ? await makeWordnet() : values.data
 
-/** The value of each 16-bit float, by its bits. */
-const HALVES = Float32Array.from({ length: 65536 }, (_, bits) => {
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023]
-  const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : (2 ** -14 * fraction) / 1024
-  return bits >> 15 ? -size : size
-})
-
-const read = (name) => readFileSync(join(values.data, name))
-const typed = (Array, bytes) => new Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+const read = (name) => readFileSync(join(dir, name))
 
 function load(rows) {
   const records = read('records.jsonl').toString().trim().split('\n').slice(0, rows).map(JSON.parse)
   const halves = typed(Uint16Array, read('vectors.f16')).subarray(0, records.length * DIMENSION)
-  return { records, vectors: Float32Array.from(halves, (bits) => HALVES[bits]) }
+  return { records, vectors: valuesOf(halves) }
 }
 
 function questions() {
@@ -173,7 +169,7 @@ async function nidus({ records, vectors }) {
   return { db, build }
 }
 
-say(`reading ${values.data}`)
+say(`reading ${dir}`)
 const data = load(Number(values.rows))
 const asked = questions().filter(({ ids }) => data.records.length === 117791 || ids)
 const results = { rows: data.records.length }

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { step } from '../../scripts/lib.mjs'
-import { scratch, specOf } from '../data/files.mjs'
+import { scratch, sizesOf, specOf } from '../data/files.mjs'
 import { median } from '../data/statistics.mjs'
 import { native } from '../peers/native.mjs'
 import { within } from '../runtimes/within.mjs'
@@ -12,7 +12,7 @@ export const ofNidus = true
 
 export async function run({ runtime, peers, inputs: [input], options }) {
   const results = []
-  for (const size of options.rows.slice(-2)) {
+  for (const size of sizesOf(input, options.rows).slice(-2)) {
     results.push(await step(`${title}: ${size} rows`, () => compared(runtime, peers, input, size, options)))
   }
   return results

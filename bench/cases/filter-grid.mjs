@@ -4,10 +4,11 @@
 //   node bench/cases/filter-grid.mjs [uniform | vectors.f32] [rows] [--queries queries.f32] [--json]
 import { parseArgs } from 'node:util'
 import { Nidus } from '../../dist/node.js'
-import { extend, generate } from '../data/rows.mjs'
 import { floatsOf } from '../data/files.mjs'
+import { generate } from '../data/rows.mjs'
 import { median } from '../data/statistics.mjs'
 import { dot } from '../data/truth.mjs'
+import { allCoded } from '../inside/settle.mjs'
 
 const D = 384
 const ROUNDS = 7
@@ -15,7 +16,7 @@ const SHARES = [0.0001, 0.001, 0.01, 0.03, 0.1, 0.3, 1]
 
 function rowsOf(input, rows) {
   if (input === 'uniform') return generate('uniform', D, 0, rows)
-  return extend(floatsOf(input), D, rows)
+  return floatsOf(input).subarray(0, rows * D)
 }
 
 /** Returns a query that no row equals. */
@@ -23,22 +24,6 @@ function queryOf(queries, vectors) {
   return queries
     ? floatsOf(queries).slice(0, D)
     : vectors.slice(77 * D, 78 * D).map((x, i) => x + (((i * 7919) % 13) - 6) / 200)
-}
-
-/**
- * Waits until nearly all rows have codes. Also stops waiting when their number stays the same, because small stores
- * have no codes.
- */
-async function codesReady(db, rows) {
-  const PATIENCE_MS = 3000
-  let coded = -1
-  let grew = performance.now()
-  while (coded < rows - 16 && performance.now() - grew < PATIENCE_MS) {
-    const { codedRows } = await db.footprint()
-    if (codedRows > coded) grew = performance.now()
-    coded = codedRows
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
 }
 
 async function filters(input, rows, queries) {
@@ -69,7 +54,7 @@ async function filters(input, rows, queries) {
     ),
   )
   await db.upsert('c', { ids: attrs.map((_, row) => `${row}`), vectors, attrs })
-  await codesReady(db, rows)
+  await allCoded(async () => (await db.footprint()).codedRows, rows)
   const timed = async (filter) => {
     const start = performance.now()
     await db.search(query, filter ? { topK: 10, filter } : { topK: 10 })

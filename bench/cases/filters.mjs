@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { step } from '../../scripts/lib.mjs'
+import { atMost } from '../data/files.mjs'
 
 export const title = 'filters'
 export const ofNidus = true
@@ -17,8 +18,8 @@ export async function run({ inputs, options }) {
       runtime: 'node',
       input: input.name,
       title: input.title,
-      size: options.most,
-      cells: await step(`${title}: ${input.name}`, () => grid(input, options.most)),
+      size: atMost(input, options.most),
+      cells: await step(`${title}: ${input.name}`, () => grid(input, atMost(input, options.most))),
     })
   return results
 }

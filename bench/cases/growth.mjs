@@ -1,26 +1,32 @@
-// Measures a store of this package while it grows: the time of each append, and of searches at some sizes.
+// Measures a store of this package while it grows: the time of each append, and of searches and the memory at some
+// sizes.
 import { specOf } from '../data/files.mjs'
 import { summary } from '../data/statistics.mjs'
 import { within } from '../runtimes/within.mjs'
+import { marksOf } from './marks.mjs'
 
 export const title = 'searches and appends over the number of rows'
 export const ofNidus = true
 
-const MARKS = [1000, 2000, 5000, 10_000, 20_000, 40_000, 60_000, 80_000, 100_000]
+export async function run({ runtime, inputs, options }) {
+  const results = []
+  for (const input of inputs.filter(({ kind }) => kind !== 'clustered'))
+    results.push(await grown(runtime, input, options))
+  return results
+}
 
-export async function run({ runtime, inputs: [input], options }) {
-  const marks = MARKS.filter((mark) => mark <= options.most)
+async function grown(runtime, input, options) {
+  const marks = marksOf(input, options)
   const { appends, points } = await within(runtime.channel(), async ({ call }) => {
-    await call('open', { file: 'nidus', name: 'default', input: specOf(input, options.most, runtime.inPage) })
-    return call('curve', { marks, searches: options.quick ? 20 : 40 })
+    await call('open', { file: 'nidus', name: 'default', input: specOf(input, marks.at(-1), runtime.inPage) })
+    return call('curve', { marks, searches: options.quick ? 20 : 120 }, 1_800_000)
   })
-  return [
-    {
-      runtime: runtime.name,
-      input: input.name,
-      title: input.title,
-      points: points.map(({ rows, times, settled }) => ({ rows, ...summary(times), settled: settled.ms })),
-      appends,
-    },
-  ]
+  return {
+    runtime: runtime.name,
+    input: input.name,
+    count: input.count,
+    title: input.title,
+    points: points.map(({ rows, times, settled, wasm }) => ({ rows, ...summary(times), settled: settled.ms, wasm })),
+    appends,
+  }
 }

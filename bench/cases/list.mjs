@@ -3,6 +3,7 @@
 //   run(context)    returns a list of results, one or more for the runtime. `context` is { runtime, peers, inputs,
 //                   options }; `options.most` is the greatest number of rows.
 //   ofNidus  if it measures this package: the case is left out if `--only` leaves nidus-wasm out
+//   ofReal   if it measures real rows only: the case is left out without `--data`
 //   onRequest    if it runs only when `--case` names it
 //   inputs   the inputs that it reads: 'all', 'first', or none
 import * as download from './download.mjs'
@@ -11,6 +12,8 @@ import * as filters from './filters.mjs'
 import * as growth from './growth.mjs'
 import * as memory from './memory.mjs'
 import * as million from './million.mjs'
+import * as open from './open.mjs'
+import * as real from './real.mjs'
 import * as search from './search.mjs'
 
-export const CASES = { search, growth, memory, filters, durable, million, download }
+export const CASES = { search, real, growth, open, memory, filters, durable, million, download }

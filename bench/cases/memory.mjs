@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { step } from '../../scripts/lib.mjs'
-import { scratch, specOf } from '../data/files.mjs'
+import { atMost, scratch, specOf } from '../data/files.mjs'
 import { median, summary } from '../data/statistics.mjs'
 import { within } from '../runtimes/within.mjs'
 
@@ -16,7 +16,7 @@ export async function run({ runtime, inputs, options }) {
       runtime: runtime.name,
       input: input.name,
       title: input.title,
-      size: options.most,
+      size: atMost(input, options.most),
       rows: await step(`${title}: ${input.name}`, () => modes(runtime, input, options)),
     })
   return results
@@ -32,7 +32,7 @@ async function modes(runtime, input, { most, quick }) {
   rmSync(dir, { recursive: true, force: true })
   try {
     const found = await within(runtime.channel(), async ({ call }) => {
-      await call('open', { file: 'nidus', name: 'default', input: specOf(input, most, runtime.inPage) })
+      await call('open', { file: 'nidus', name: 'default', input: specOf(input, atMost(input, most), runtime.inPage) })
       return call('modes', { modes: all, rounds: quick ? 2 : 5 }, 600_000)
     })
     const [first] = found

@@ -1,7 +1,7 @@
 // Searches of all peers. For each input and size, every peer is filled in a process or worker of its own. Then the
 // peers are asked in turns, so that other work of the machine slows all of them equally.
 import { say } from '../../scripts/lib.mjs'
-import { specOf } from '../data/files.mjs'
+import { sizesOf, specOf } from '../data/files.mjs'
 import { bucketOf } from '../data/rows.mjs'
 import { median, summary } from '../data/statistics.mjs'
 import { dot, judge, TOP, truth } from '../data/truth.mjs'
@@ -32,7 +32,7 @@ export async function run({ runtime, peers, inputs, options }) {
   const asked = peers.filter(({ native }) => !native || !runtime.inPage)
   for (const input of inputs) {
     const earlier = []
-    for (const rows of options.rows) {
+    for (const rows of sizesOf(input, options.rows)) {
       say(`\n== ${runtime.name}, ${input.name}, ${rows} rows`)
       const measured = await measure({ runtime, peers: asked, input, rows, options, earlier })
       earlier.push(...measured)

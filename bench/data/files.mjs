@@ -1,38 +1,29 @@
 // The inputs of a run, as files under target/bench that all peers read.
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { at, Trouble, writeFile } from '../../scripts/lib.mjs'
-import { extend, generate } from './rows.mjs'
-import { NEAR, truth } from './truth.mjs'
+import { parentsFor } from './mix.mjs'
+import { neighboursOf } from './neighbours.mjs'
+import { readReal } from './real.mjs'
+import { DIMENSION, generate } from './rows.mjs'
+import { typed } from './typed.mjs'
 
 export const scratch = (...parts) => at('target/bench', ...parts)
-export const DIMENSION = 384
 const QUERIES = 60
 
-const bytesOf = (floats) => Buffer.from(floats.buffer, floats.byteOffset, floats.byteLength)
-export function floatsOf(path) {
-  const bytes = readFileSync(path)
-  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
-}
+const bytesOf = (numbers) => Buffer.from(numbers.buffer, numbers.byteOffset, numbers.byteLength)
+export const floatsOf = (path) => typed(Float32Array, readFileSync(path))
 
 /**
- * Writes the rows and the queries of an input to files. Returns the input with `paths`, for Node and native nidus, and
- * with `urls`, for pages. `files` maps these URLs to paths, for the server.
+ * Writes the arrays of an input to files: its rows (`file`), its queries, and others by name. Returns the input with
+ * `paths`, for Node and native nidus, and with `urls`, for pages. `files` maps these URLs to paths, for the server.
  */
-function written(input) {
-  const names = { file: `${input.name}.f32`, queries: `${input.name}-queries.f32` }
-  const paths = { file: scratch(names.file), queries: scratch(names.queries) }
-  writeFile(paths.file, bytesOf(input.vectors))
-  writeFile(paths.queries, bytesOf(input.queries))
-  return {
-    ...input,
-    paths,
-    urls: names,
-    files: [
-      [names.file, paths.file],
-      [names.queries, paths.queries],
-    ],
-  }
+function written(input, arrays) {
+  const urls = Object.fromEntries(
+    Object.keys(arrays).map((name) => [name, name === 'file' ? `${input.name}.f32` : `${input.name}-${name}.f32`]),
+  )
+  const paths = Object.fromEntries(Object.entries(urls).map(([name, url]) => [name, scratch(url)]))
+  for (const [name, numbers] of Object.entries(arrays)) writeFile(paths[name], bytesOf(numbers))
+  return { ...input, paths, urls, files: Object.entries(urls).map(([name, url]) => [url, paths[name]]) }
 }
 
 const TITLES = {
@@ -41,55 +32,65 @@ const TITLES = {
 }
 
 export function synthetic(kind, rows, name = kind) {
-  const common = { name, title: TITLES[kind], kind, dimension: DIMENSION }
-  return written({
-    ...common,
-    vectors: generate(kind, DIMENSION, 0, rows),
-    queries: generate(kind, DIMENSION, 0, QUERIES, 2).slice(),
-  })
+  const vectors = generate(kind, DIMENSION, 0, rows)
+  const queries = generate(kind, DIMENSION, 0, QUERIES, 2).slice()
+  const common = { name, title: TITLES[kind], kind, dimension: DIMENSION, vectors, queries }
+  return written(common, { file: vectors, queries })
+}
+
+/** Returns `many` of the vectors of a list, with equal steps between them. */
+function spread(list, dimension, many) {
+  const count = list.length / dimension
+  const some = Math.min(many, count)
+  const one = (i) => list.subarray(i * dimension, (i + 1) * dimension)
+  const out = new Float32Array(some * dimension)
+  for (let i = 0; i < some; i++) out.set(one(Math.floor((i * count) / some)), i * dimension)
+  return out
 }
 
 /**
- * Reads a directory with vectors.f32, queries.f32 and ground-truth.json ([{ query, top: [rows, best first] }]). The
- * answers in ground-truth.json must agree with those that are computed here.
+ * Reads a folder with real rows. `count` is their number. `queries` are some of the questions. `asked` are all, and
+ * after them come WARM_UP further ones, which are rows. If more than `count` rows are asked for, `mix` and `file` say
+ * how to make them.
  */
-export function real(dir, rows) {
-  const file = (name) => {
-    const path = join(resolve(dir), name)
-    if (!existsSync(path)) throw new Trouble(`--data: there is no ${name} in it`)
-    return path
+export const WARM_UP = 60
+export async function real(dir, given, most) {
+  const { name, dimension, vectors, questions, texts } = readReal(dir, given)
+  const count = vectors.length / dimension
+  if (most && most <= count) throw new Trouble(`--million-rows: more than the ${count} real rows are needed`)
+  const common = { name, title: `${count.toLocaleString('en')} real rows, ${name}`, kind: 'real', count, texts }
+  const queries = spread(questions, dimension, QUERIES)
+  const asked = new Float32Array(questions.length + WARM_UP * dimension)
+  asked.set(questions)
+  asked.set(spread(vectors, dimension, WARM_UP), questions.length)
+  const input = { ...common, dimension, vectors, queries, questions }
+  const made = written(input, { file: vectors, queries, asked })
+  const parents = parentsFor(most, count)
+  if (parents === 0) return made
+  const path = scratch(`${name}-neighbours.u32`)
+  const neighbours = await neighboursOf({ rows: made.paths.file, dimension, count, parents, path })
+  const url = `${name}-neighbours.u32`
+  return {
+    ...made,
+    neighbours,
+    paths: { ...made.paths, mix: path },
+    urls: { ...made.urls, mix: url },
+    files: [...made.files, [url, path]],
   }
-  const given = JSON.parse(readFileSync(file('ground-truth.json'), 'utf8'))
-  const dimension = statSync(file('queries.f32')).size / 4 / given.length
-  if (!Number.isInteger(dimension))
-    throw new Trouble('--data: queries.f32 and ground-truth.json have different numbers of queries')
-  const has = floatsOf(file('vectors.f32'))
-  const queries = floatsOf(file('queries.f32'))
-  const best = truth({ parts: () => [{ rows: has, base: 0 }], dimension, queries })
-  best.forEach((top, which) => {
-    const theirs = given[which].top.slice(0, top.length)
-    // Rows of nearly equal scores may come in either order.
-    const off = top.filter(({ row, score }) => !theirs.includes(row) && score > top.at(-1).score + NEAR)
-    if (off.length) throw new Trouble(`--data: ground-truth.json has a wrong answer to query ${which}`)
-  })
-  const count = has.length / dimension
-  const more = rows > count ? `; the rows after the first ${count.toLocaleString('en')} are copies with noise` : ''
-  const name = basename(resolve(dir)).replace(/[^\w-]/g, '-')
-  return written({
-    name,
-    title: `real embeddings, ${name}${more}`,
-    kind: 'real',
-    dimension,
-    vectors: rows > count ? extend(has, dimension, rows) : has,
-    queries,
-  })
 }
 
-/** Returns what a peer has to know of an input to read its first `rows` rows. Pages read by URL. */
-export const specOf = (input, rows, inPage) => ({
-  name: input.name,
-  kind: input.kind,
-  rows,
-  dimension: input.dimension,
-  ...(inPage ? input.urls : input.paths),
-})
+/** Returns how many rows of an input a case measures that would like to have `rows`. Real rows may be fewer. */
+export const atMost = ({ count = Infinity }, rows) => Math.min(count, rows)
+/** Returns the sizes that a case measures with an input. */
+export const sizesOf = (input, sizes) => [...new Set(sizes.map((rows) => atMost(input, rows)))]
+
+/**
+ * Returns what a peer has to know of an input to read its first `rows` rows. Pages read by URL. `queries` names the
+ * file of the questions.
+ */
+export function specOf(input, rows, inPage, queries = 'queries') {
+  const { name, kind, dimension } = input
+  const files = inPage ? input.urls : input.paths
+  const mix = rows > (input.count ?? Infinity) ? files.mix : undefined
+  return { name, kind, rows, dimension, file: files.file, mix, queries: files[queries] }
+}

@@ -1,7 +1,8 @@
-// Makes rows and queries: uniform and clustered ones from a seed, and more rows from real embeddings. Row i does not
-// depend on the number of rows, so a smaller input is the beginning of a larger one. This file runs in every runtime,
-// so it uses nothing of Node.
+// Makes rows and queries from a seed: uniform and clustered ones. Row i does not depend on the number of rows, so a
+// smaller input is the beginning of a larger one. This file runs in every runtime, so it uses nothing of Node.
 
+/** The number of numbers in a row. */
+export const DIMENSION = 384
 /** The number of buckets. Each row belongs to one. Searches with a filter ask for one bucket. */
 export const BUCKETS = 10
 /**
@@ -13,7 +14,7 @@ export const BLOCK = 1000
  * Returns a generator of numbers from 0 to below 1: Mulberry32. It has 32 bits of state, which is good enough for
  * noise.
  */
-function random(seed) {
+export function random(seed) {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0
@@ -22,12 +23,23 @@ function random(seed) {
     return ((x ^ (x >>> 14)) >>> 0) / 4294967296
   }
 }
+/** Returns the numbers below `count` in an order that depends on `seed` alone. */
+export function shuffledOrder(count, seed) {
+  const order = Uint32Array.from({ length: count }, (_, i) => i)
+  const next = random(seed)
+  for (let i = count - 1; i > 0; i--) {
+    const other = Math.floor(next() * (i + 1))
+    ;[order[i], order[other]] = [order[other], order[i]]
+  }
+  return order
+}
 /**
  * Returns a nearly normal number with variance 1: the sum of four uniform ones. That is much faster than a normal one.
  */
 const normal = (next) => (next() + next() + next() + next() - 2) * Math.sqrt(3)
 
-function normalize(rows, from, to) {
+/** Scales the numbers [from, to) to length 1. */
+export function normalize(rows, from, to) {
   let sum = 0
   for (let i = from; i < to; i++) sum += rows[i] * rows[i]
   const scale = 1 / Math.sqrt(sum)
@@ -73,28 +85,18 @@ export function generate(kind, dimension, from, to, seed = 1) {
   return blocks.subarray((from - first * BLOCK) * dimension, (to - first * BLOCK) * dimension)
 }
 
-/** Returns real rows. If there are too few, copies of them follow, each with noise that is 0.25 times as long. */
-export function extend(real, dimension, rows) {
-  const has = real.length / dimension
-  const out = new Float32Array(rows * dimension)
-  out.set(real.subarray(0, Math.min(real.length, out.length)))
-  const noise = 0.25 / Math.sqrt(dimension)
-  const next = random(4242)
-  for (let row = has; row < rows; row++) {
-    const at = row * dimension
-    const from = (row % has) * dimension
-    for (let i = 0; i < dimension; i++) out[at + i] = real[from + i] + noise * normal(next)
-    normalize(out, at, at + dimension)
-  }
-  return out
-}
-
 /** Returns the bucket of a row. The buckets of neighbouring rows follow no pattern. */
 export const bucketOf = (row) => (Math.imul(row + 1, 2654435761) >>> 16) % BUCKETS
 
-/** Returns the input that a peer is filled from. Without `vectors`, rows are generated when they are asked for. */
-export function inputOf({ name, kind, rows, dimension }, vectors) {
+/**
+ * Returns the input that a peer is filled from. `vectors` are all its rows. Without them, `make(from, to)` makes rows
+ * when they are asked for.
+ */
+export function inputOf({ name, kind, rows, dimension }, { vectors, make }) {
   const buckets = Uint8Array.from({ length: rows }, (_, row) => bucketOf(row))
+  const part = vectors
+    ? (from, to) => vectors.subarray(from * dimension, to * dimension)
+    : (make ?? ((from, to) => generate(kind, dimension, from, to)))
   return {
     name,
     rows,
@@ -103,7 +105,7 @@ export function inputOf({ name, kind, rows, dimension }, vectors) {
     buckets,
     records: (from, to) => ({
       ids: Array.from({ length: to - from }, (_, i) => String(from + i)),
-      vectors: vectors ? vectors.subarray(from * dimension, to * dimension) : generate(kind, dimension, from, to),
+      vectors: part(from, to),
       attrs: Array.from({ length: to - from }, (_, i) => ({ bucket: buckets[from + i] })),
     }),
   }

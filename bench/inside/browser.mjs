@@ -1,6 +1,6 @@
 // The worker of one peer in a browser. It is like node.mjs, but reads files by fetch.
 import { callsOf } from './calls.mjs'
-import { durable } from './durable-browser.mjs'
+import { durable, opening } from './durable-browser.mjs'
 
 const locate = (name) => new URL(`/node_modules/${name}`, location.origin).href
 async function bytes(url) {
@@ -13,12 +13,15 @@ const calls = bytes('/wall.wasm').then((wall) =>
   callsOf({
     runtime: 'chromium',
     nidus: new URL('/dist/browser.js', location.origin).href,
+    segment: new URL('/dist/segment-browser.js', location.origin).href,
     locate,
+    dist: (name) => new URL(`/dist/${name}`, location.origin).href,
     asset: (name) => bytes(locate(name)),
     wall,
     read: async (file) => new Float32Array((await bytes(`/input/${file}`)).buffer),
     adapter: async (file, name) => (await import(`${location.origin}/bundle/peers/${file}.mjs`))[name],
     durable,
+    opening,
   }),
 )
 

@@ -2,27 +2,29 @@
 // Node and in a browser.
 import { BUCKETS, inputOf } from '../data/rows.mjs'
 import { TOP } from '../data/truth.mjs'
-import { settle } from './settle.mjs'
+import { rowsFor } from './rows.mjs'
+import { coded, settle } from './settle.mjs'
 import { wasmBytes } from './wasm-memory.mjs'
 
 export const WANTED_BUCKET = 3 % BUCKETS
 
 /**
  * Returns the calls that the benchmark makes, by name. `env` has what differs by runtime: { runtime, asset, locate,
- * wall, read(name), heapBytes() or undefined, adapter(file, name), durable }.
+ * dist(name), wall, read(name), heapBytes() or undefined, adapter(file, name), busy() or undefined, durable,
+ * opening }.
  */
 export function callsOf(env) {
   let adapter, instance, input, queries, spec
   const heapBefore = env.heapBytes?.()
   const query = (which) => queries.subarray(which * spec.dimension, (which + 1) * spec.dimension)
   const prepared = (which) => instance.prepare?.(query(which)) ?? query(which)
+  const allCodes = (rows) => coded(instance, rows, () => instance.search(prepared(0), TOP), env.busy)
 
   return {
     async open({ file, name, input: given }) {
       spec = given
       adapter = await env.adapter(file, name)
-      if (spec.file) input = inputOf(spec, (await env.read(spec.file)).subarray(0, spec.rows * spec.dimension))
-      else input = { ...inputOf(spec), store: spec.store }
+      input = { ...inputOf(spec, await rowsFor(spec, env.read)), store: spec.store }
       queries = await env.read(spec.queries)
       const { open: _, ...facts } = adapter
       return facts
@@ -75,6 +77,35 @@ export function callsOf(env) {
 
     /** Waits until the work in the background that follows inserts is done. */
     settle: () => settle(() => instance.search(prepared(0), TOP)),
+
+    /** Waits until all codes are made. Returns how many rows have some. */
+    coded: () => allCodes(spec.rows),
+
+    /**
+     * Closes a store and opens it again. Searches at once for one query, before codes are made. `coded` is the number
+     * of rows that have codes after that search.
+     */
+    async reopened({ which, k = TOP }) {
+      const began = performance.now()
+      await instance.reopen()
+      const opened = performance.now()
+      const found = await instance.search(prepared(which), k)
+      const ended = performance.now()
+      const codes = await instance.codedRows()
+      const answer = { which, rows: instance.rowsOf(found), scores: instance.scoresOf(found) }
+      return { open: opened - began, first: ended - opened, coded: codes, answer }
+    },
+
+    /** Returns for each of some rows of the store the score of the row that is nearest to it, apart from itself. */
+    async nearest({ rows }) {
+      const scores = []
+      for (const { row, vector } of rows) {
+        const found = await instance.search(Float32Array.from(vector), 2)
+        const other = instance.rowsOf(found).findIndex((one) => one !== row)
+        scores.push(instance.scoresOf(found)[other])
+      }
+      return scores
+    },
 
     /** Searches for several queries in one call, if the peer has such a call. */
     async many({ order, k = TOP }) {
@@ -129,16 +160,17 @@ export function callsOf(env) {
       return found.map(({ one: _, ...rest }) => rest)
     },
 
-    /** Measures the time of each batch while the store grows, and of searches at some sizes. */
+    /** Measures the time of each batch while the store grows, and of searches and the memory at some sizes. */
     async curve({ marks, searches }) {
       await instance?.close()
       instance = await adapter.open(env)
       const appends = []
       const points = []
-      await instance.build(input, async (rows, ms) => {
+      await instance.build({ ...input, marks }, async (rows, ms) => {
         appends.push([rows, ms])
         if (!marks.includes(rows)) return
         const settled = await settle(() => instance.search(prepared(points.length), TOP))
+        await allCodes(rows)
         const times = []
         for (let n = 0; n < searches + 15; n++) {
           const asked = prepared(n % (queries.length / spec.dimension))
@@ -146,12 +178,13 @@ export function callsOf(env) {
           await instance.search(asked, TOP)
           if (n >= 15) times.push(performance.now() - began)
         }
-        points.push({ rows, times, settled })
+        points.push({ rows, times, settled, wasm: await instance.wasmBytes() })
       })
       return { appends, points }
     },
 
     ...(env.durable && { durable: (args) => env.durable(args, { input, queries, query, spec }) }),
+    ...(env.opening && { opening: (args) => env.opening(args, { input, query }) }),
 
     async close() {
       await instance?.close()

@@ -1,5 +1,6 @@
-// Durable inserts in OPFS. The package runs in its own worker, as in a page.
+// Durable inserts and openings in OPFS. The package runs in its own worker, as in a page.
 import { compare, STRAIGHT } from './durable.mjs'
+import { openings } from './openings.mjs'
 
 // counting.mjs counts the bytes in the package's worker. This channel asks for the number.
 const asks = new BroadcastChannel('bench-asks')
@@ -10,11 +11,12 @@ const written = () =>
     asks.postMessage('how much?')
   })
 
-export async function durable({ runs }, { input, query }) {
-  const { Nidus } = await import(`${location.origin}/dist/browser.js`)
+const load = async () => (await import(`${location.origin}/dist/browser.js`)).Nidus
+
+async function medium() {
   const root = await navigator.storage.getDirectory()
   const handle = async (file) => (await root.getFileHandle(file, { create: true })).createSyncAccessHandle()
-  const medium = {
+  return {
     storage: 'opfs',
     name: 'bench-durable',
     options: { worker: () => new Worker('/inside/counting-worker.mjs', { type: 'module' }) },
@@ -40,5 +42,10 @@ export async function durable({ runs }, { input, query }) {
       for (const file of STRAIGHT) await root.removeEntry(file).catch(() => {})
     },
   }
-  return compare({ Nidus, input, query, runs, medium })
 }
+
+export const durable = async ({ runs }, { input, query }) =>
+  compare({ Nidus: await load(), input, query, runs, medium: await medium() })
+
+export const opening = async ({ runs, marks }, { input, query }) =>
+  openings({ Nidus: await load(), input, query, runs, marks, medium: await medium() })

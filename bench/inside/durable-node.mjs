@@ -1,4 +1,4 @@
-// Durable inserts in files of Node.
+// Durable inserts and openings in files of Node.
 import {
   closeSync,
   fdatasyncSync,
@@ -14,6 +14,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { compare } from './durable.mjs'
+import { openings } from './openings.mjs'
 
 const root = new URL('../../package.json', import.meta.url)
 
@@ -26,11 +27,12 @@ function written() {
   }
 }
 
-export async function durable({ dir, runs }, { input, query }) {
-  const { Nidus } = await import(pathToFileURL(createRequire(root).resolve('nidus-wasm')).href)
+const load = async () => (await import(pathToFileURL(createRequire(root).resolve('nidus-wasm')).href)).Nidus
+
+function mediumOf(dir) {
   mkdirSync(dir, { recursive: true })
   const path = (file) => join(dir, file)
-  const medium = {
+  return {
     storage: 'fs',
     name: path('store'),
     written,
@@ -54,5 +56,10 @@ export async function durable({ dir, runs }, { input, query }) {
     },
     clean: () => rmSync(dir, { recursive: true, force: true }),
   }
-  return compare({ Nidus, input, query, runs, medium })
 }
+
+export const durable = async ({ dir, runs }, { input, query }) =>
+  compare({ Nidus: await load(), input, query, runs, medium: mediumOf(dir) })
+
+export const opening = async ({ dir, runs, marks }, { input, query }) =>
+  openings({ Nidus: await load(), input, query, runs, marks, medium: mediumOf(dir) })

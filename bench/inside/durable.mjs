@@ -5,7 +5,7 @@ import { median } from '../data/statistics.mjs'
 import { settle } from './settle.mjs'
 
 const BATCH = 1000
-const PIECE = 4 << 20
+export const PIECE = 4 << 20
 export const STRAIGHT = ['straight-data', 'straight-log']
 
 /**
@@ -59,7 +59,7 @@ export async function compare({ Nidus, medium, input, query, runs }) {
   return { ...medians, settled: last.ms, settledP50: last.p50, disk: last.disk, runs: seen, batches }
 }
 
-async function sizes(db) {
+export async function sizes(db) {
   const { diskBytes, vectorBytes } = await db.footprint()
   return { rows: vectorBytes, rest: diskBytes - vectorBytes }
 }
@@ -98,7 +98,7 @@ async function readBoth(medium) {
  * Reads the same files into new memory, as a program that keeps the rows must. (The buffer of `readBoth` always stays
  * in the processor's caches.)
  */
-async function readBothFresh(medium) {
+export async function readBothFresh(medium) {
   const began = performance.now()
   for (const file of STRAIGHT) {
     const opened = await medium.reopen(file)

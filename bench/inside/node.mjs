@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { callsOf } from './calls.mjs'
-import { durable } from './durable-node.mjs'
+import { durable, opening } from './durable-node.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const locate = (name) => join(here, '../node_modules', name)
@@ -12,12 +12,14 @@ const locate = (name) => join(here, '../node_modules', name)
 globalThis.require ??= createRequire(import.meta.url)
 
 // The nearest package.json is that of the peers. The package's own name is in the one of the repository.
-const nidus = pathToFileURL(createRequire(join(here, '../../package.json')).resolve('nidus-wasm')).href
+const named = (name) => pathToFileURL(createRequire(join(here, '../../package.json')).resolve(name)).href
 
 const calls = callsOf({
-  nidus,
+  nidus: named('nidus-wasm'),
+  segment: named('nidus-wasm/segment'),
   runtime: 'node',
   locate,
+  dist: (name) => join(here, '../../dist', name),
   asset: (name) => readFileSync(locate(name)),
   wall: process.env.BENCH_WALL && readFileSync(process.env.BENCH_WALL),
   read: (file) => {
@@ -29,8 +31,13 @@ const calls = callsOf({
     const { heapUsed, arrayBuffers } = process.memoryUsage()
     return heapUsed + arrayBuffers
   },
+  busy() {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1000
+  },
   adapter: async (file, name) => (await import(`../peers/${file}.mjs`))[name],
   durable,
+  opening,
 })
 
 process.on('message', async ({ id, op, args }) => {

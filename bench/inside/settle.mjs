@@ -14,7 +14,7 @@ export async function settle(search, { least = 300, most = 20_000 } = {}) {
     const ended = performance.now()
     seen.push([ended - began, ended - at])
     // Background work needs turns of the event loop.
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await pause(5)
     const time = performance.now() - began
     const recent = seen.filter(([when]) => when > time - least)
     const before = seen.filter(([when]) => when <= time - least && when > time - 2 * least)
@@ -29,4 +29,48 @@ export async function settle(search, { least = 300, most = 20_000 } = {}) {
     slowest: Math.max(...seen.map(([, ms]) => ms)),
     p50: end,
   }
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+/**
+ * Waits until nearly all rows have codes: the last few get none. Also stops waiting when their number stays the same,
+ * because small stores have no codes. Returns their number.
+ */
+export async function allCoded(codedRows, rows) {
+  const PATIENCE_MS = 3000
+  let coded = -1
+  let grew = performance.now()
+  while (coded < rows - 16 && performance.now() - grew < PATIENCE_MS) {
+    const now = await codedRows()
+    if (now > coded) grew = performance.now()
+    coded = now
+    await pause(20)
+  }
+  return coded
+}
+
+/** Waits until this process has nearly nothing to do. `busy()` returns its processor time so far, in milliseconds. */
+async function idle(busy) {
+  const WINDOW_MS = 250
+  const SHARE = 0.1
+  const MOST_MS = 120_000
+  const began = performance.now()
+  for (let quiet = 0; quiet < 3 && performance.now() - began < MOST_MS;) {
+    const [before, from] = [busy(), performance.now()]
+    await pause(WINDOW_MS)
+    quiet = busy() - before < SHARE * (performance.now() - from) ? quiet + 1 : 0
+  }
+}
+
+/**
+ * Waits until all codes are made. Codes are also made again, with another basis, and nothing announces when that is
+ * done. So this waits until the process is idle, or, without `busy`, until searches get no faster for some seconds.
+ * Returns the number of rows that have codes.
+ */
+export async function coded(instance, rows, search, busy) {
+  const count = await allCoded(instance.codedRows, rows)
+  if (busy) await idle(busy)
+  else await settle(search, { least: 2500, most: 60_000 })
+  return count
 }

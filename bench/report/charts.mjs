@@ -63,16 +63,18 @@ const axis = (theme, name, nameGap, more) => ({
   ...more,
 })
 
+const scale = (log) => (log ? { type: 'log', logBase: 10 } : { type: 'value' })
+
 /**
  * Draws lines. `series`: [{ name, points: [[x, y]], colour: its number in the theme }]. `dots` draws points without
- * lines, for values that vary much.
+ * lines, for values that vary much. `log` makes both axes logarithmic, or only the one that it names.
  */
-export const lines = ({ x, y, series, dots = false, ...chart }) =>
-  draw({ ...chart, height: 460 }, (theme) => ({
+export const lines = ({ x, y, series, dots = false, log = false, ...chart }) =>
+  draw({ ...chart, height: series.length > 4 ? 480 : 460 }, (theme) => ({
     legend: { show: series.length > 1, bottom: 10, itemWidth: 18, textStyle: { fontSize: 12, color: theme.text } },
-    grid: { left: 68, right: 32, top: 84, bottom: series.length > 1 ? 88 : 56 },
-    xAxis: axis(theme, x, 30, { type: 'value' }),
-    yAxis: axis(theme, y, 44, { type: 'value' }),
+    grid: { left: 68, right: 32, top: 84, bottom: series.length > 4 ? 108 : series.length > 1 ? 88 : 56 },
+    xAxis: axis(theme, x, 30, { ...scale(log === true), ...(log === true && { min: 'dataMin' }) }),
+    yAxis: axis(theme, y, 44, scale(log)),
     series: series.map(({ name, points, colour }) => ({
       name,
       type: dots ? 'scatter' : 'line',

@@ -1,4 +1,5 @@
 // Decides which charts are drawn, and from which results.
+import { growingFigures } from './growing.mjs'
 import { inputText, number, RUNTIMES, versionsText } from './text.mjs'
 
 const largest = (tables) =>
@@ -34,56 +35,6 @@ const searchCharts = ({ search }, { bars }) =>
     }
   })
 
-const OTHERS = [
-  ['wall', 'memory wall'],
-  ['native', 'nidus 0.3.0, native'],
-  ['hnswlib-brute', 'hnswlib-wasm, brute force'],
-  ['loop', 'plain loop'],
-]
-
-/**
- * Returns a chart with lines: the search time for each number of rows. Other peers have a point for each size of the
- * case "search".
- */
-function growthChart({ search, growth }, { runtime, input, points }, { lines }) {
-  const pointsOf = (id) =>
-    (search?.results ?? [])
-      .filter((table) => table.runtime === runtime && table.input === input)
-      .map(({ size, rows }) => [size, rows.find((row) => row.id === id && row.search)?.search.p50])
-      .filter(([, ms]) => ms !== undefined)
-  const others = OTHERS.map(([id, name], i) => ({ name, points: pointsOf(id), colour: i + 1 })).filter(
-    ({ points }) => points.length > 1,
-  )
-  const title = `Time of a search over the number of rows, top 10, ${inputText(input)}`
-  return {
-    title: `${title}, ${RUNTIMES[runtime]}`,
-    files: lines({
-      name: `search-over-rows-${runtime}`,
-      title,
-      facts: versionsText(growth.run, runtime),
-      x: 'rows of 384 numbers',
-      y: 'milliseconds (median)',
-      series: [{ name: 'nidus-wasm', points: points.map(({ rows, p50 }) => [rows, p50]), colour: 0 }, ...others],
-    }),
-  }
-}
-
-function appendChart({ growth }, { runtime, appends }, { lines }) {
-  const title = 'Time of an append of 1,000 rows in memory, over the size of the store'
-  return {
-    title: `${title}, ${RUNTIMES[runtime]}`,
-    files: lines({
-      name: `append-over-rows-${runtime}`,
-      title,
-      facts: versionsText(growth.run, runtime),
-      x: 'rows in the store',
-      y: 'milliseconds',
-      series: [{ name: 'in memory', points: appends, colour: 0 }],
-      dots: true,
-    }),
-  }
-}
-
 function durableCharts({ durable }, { lines }) {
   const results = durable?.results ?? []
   const most = results.filter(({ runtime, size }) => !results.some((one) => one.runtime === runtime && one.size > size))
@@ -108,9 +59,6 @@ function durableCharts({ durable }, { lines }) {
 /** Returns [{ title, files: [{ file, svg }] }]. `charts` is the module that draws. */
 export const figuresOf = (results, charts) => [
   ...searchCharts(results, charts),
-  ...(results.growth?.results ?? []).flatMap((one) => [
-    growthChart(results, one, charts),
-    appendChart(results, one, charts),
-  ]),
+  ...growingFigures(results, charts),
   ...durableCharts(results, charts),
 ]

@@ -1,10 +1,14 @@
 // Writes the page of results: all tables and charts, as Markdown.
+import { DIRECTIONS, PARTS as PARTS_OF_NEAREST } from '../cases/mixture.mjs'
+import { mixtureTables, realPart } from './real.mjs'
 import {
   downloadTable,
   durableTable,
   filterTable,
+  growthTable,
   memoryTable,
   millionTable,
+  openTable,
   peerTable,
   searchTable,
 } from './tables.mjs'
@@ -52,7 +56,29 @@ const durablePart = ({ results }) => [
   durableTable(results),
 ]
 
-const millionPart = ({ results }) => ['## A million rows', millionTable(results)]
+const growthPart = ({ results }) => [
+  '## A store that grows',
+  'One store in memory, measured at some sizes when all codes are made. An append is a batch of 1,000 rows; the figure ' +
+    'is the median of those since the size before. Rows after the real ones are mixed from them.',
+  growthTable(results),
+]
+
+const openPart = ({ results }) => [
+  '## Openings',
+  'A store is opened again and again, in turns with reads of files of the same lengths into new memory.',
+  openTable(results),
+]
+
+const millionPart = ({ results }, guide) => [
+  '## A million rows',
+  'Two stores in compact memory answer the same questions in turns, and every answer was compared with a scan in f64. ' +
+    `[How mixed rows are made](${guide}#mixed-rows).`,
+  millionTable(results),
+  ...results
+    .filter(({ mixture }) => mixture)
+    .slice(0, 1)
+    .flatMap(({ mixture }) => mixtureTables(mixture, DIRECTIONS, PARTS_OF_NEAREST)),
+]
 
 const downloadPart = ({ results }) => [
   '## Downloads',
@@ -63,6 +89,9 @@ const downloadPart = ({ results }) => [
 
 const PARTS = {
   search: searchPart,
+  real: realPart,
+  growth: growthPart,
+  open: openPart,
   memory: memoryPart,
   filters: filtersPart,
   durable: durablePart,
@@ -97,7 +126,7 @@ export function pageOf(results, figures, guide) {
     ...figures.map(picture),
   ]
   for (const [name, file] of given) {
-    const [heading, ...rest] = PARTS[name](file)
+    const [heading, ...rest] = PARTS[name](file, guide)
     parts.push(heading, ...(runs.length > 1 ? [`Machine: ${machineText(file.run)}.`] : []), ...rest)
   }
   if (results.search) {

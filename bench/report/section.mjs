@@ -1,8 +1,9 @@
 // Writes the section of docs/performance.md: one small table of search times.
+import { realSummary } from './real.mjs'
 import { inputText, machineText, markdown, ms, number, RUNTIMES, wrap } from './text.mjs'
 
 /** Returns the section. `link`: the path of the page of results. */
-export function docsSection({ search: { run, results } }, link) {
+export function docsSection({ search: { run, results }, real }, link) {
   const measured = results.filter(({ rows }) => rows.length)
   const size = Math.max(...measured.map((table) => table.size))
   const tables = measured.filter((table) => table.size === size && table.input !== 'clustered')
@@ -27,7 +28,16 @@ export function docsSection({ search: { run, results } }, link) {
       'the time limit. Recall is 1.000 where a cell does not name it. ' +
       `[All tables and charts](${link}).`,
     `${machineText(run)}.`,
+    ...(real ? realParts(real, run) : []),
   ]
     .map((part) => (part.startsWith('|') ? part : wrap(part)))
     .join('\n\n')
 }
+
+/** Returns the part about real rows. It names its machine only if that is another run. */
+const realParts = ({ run, results }, other) => [
+  `Each of ${number(results[0].questions)} questions over ${results.at(-1).title}, one after the other, the plain ` +
+    'module, when all codes are made:',
+  realSummary(results),
+  ...(machineText(run) === machineText(other) ? [] : [`${machineText(run)}.`]),
+]

@@ -1,5 +1,5 @@
 // Writes results as tables of Markdown.
-import { bytes, markdown, middle, ms, number, RUNTIMES, seconds, times } from './text.mjs'
+import { bytes, inputText, markdown, middle, ms, number, RUNTIMES, seconds, times } from './text.mjs'
 
 const memory = ({ memory: both, wall }) => {
   if (!both || wall) return ''
@@ -163,16 +163,51 @@ export function filterTable({ cells }) {
 
 export const millionTable = (millions) =>
   markdown(
-    ['1,000,000 rows', 'memory', 'wasm memory', 'insert', 'search p50', 'p95', 'worst'],
-    millions.map((one) => [
-      RUNTIMES[one.runtime],
+    ['', 'rows', 'memory', 'wasm memory', 'insert', 'search p50', 'p95', 'worst', 'smaller store', 'its p50', 'ratio'],
+    millions.map(({ input = 'uniform', against, ...one }) => [
+      `${RUNTIMES[one.runtime]}, ${inputText(input)}${one.mixture ? ' and mixed rows' : ''}`,
+      number(one.rows),
       one.memory,
       bytes(one.wasm),
       seconds(one.build),
       seconds(one.search.p50),
       seconds(one.search.p95),
       seconds(one.search.worst),
+      ...(against ? [`${number(against.rows)} rows`, seconds(against.p50), times(against.ratio)] : ['', '', '']),
     ]),
+  )
+
+/** Returns the table of what a growing store costs at some sizes. */
+export const growthTable = (results) =>
+  markdown(
+    ['', 'rows', 'search p50 ms', 'p95', 'worst', 'append of 1,000 rows, ms', 'wasm memory'],
+    results.flatMap(({ runtime, input, count, points, appends }) =>
+      points.map(({ rows, p50, p95, worst, wasm }, i) => [
+        i ? '' : `${RUNTIMES[runtime]}, ${inputText(input)}`,
+        `${number(rows)}${rows > (count ?? Infinity) ? ' (mixed)' : ''}`,
+        ms(p50),
+        ms(p95),
+        ms(worst),
+        ms(middle(appends.filter(([at]) => at <= rows && at > (points[i - 1]?.rows ?? 0)).map(([, time]) => time))),
+        bytes(wasm),
+      ]),
+    ),
+  )
+
+export const openTable = (results) =>
+  markdown(
+    ['', 'rows', 'files', 'opening', 'reading into new memory', 'ratio', 'first search after it'],
+    results.flatMap(({ runtime, storage, input, count, points }) =>
+      points.map(({ rows, open, read, first, disk }, i) => [
+        i ? '' : `${RUNTIMES[runtime]}, ${storage}, ${inputText(input)}`,
+        `${number(rows)}${rows > (count ?? Infinity) ? ' (mixed)' : ''}`,
+        bytes(disk),
+        seconds(open),
+        seconds(read),
+        times(open / read),
+        seconds(first),
+      ]),
+    ),
   )
 
 /** Returns the table that says how each peer was used. */

@@ -22,7 +22,7 @@ export const bytes = (value) => {
 export const times = (value) =>
   value === undefined || !Number.isFinite(value)
     ? ''
-    : `${value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)} x`
+    : `${value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(value < 0.1 ? 3 : 2)} x`
 export const number = (value) => value.toLocaleString('en')
 
 export function markdown(head, rows) {

@@ -18,6 +18,7 @@ export async function chromium({ wall, files }) {
   return {
     name: 'chromium',
     inPage: true,
+    relaxed: [],
     version: context.browser()?.version() ?? (await versionOf(context)),
     async channel() {
       const page = await context.newPage()
