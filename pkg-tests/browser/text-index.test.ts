@@ -1,7 +1,8 @@
 import { describe, it } from 'vitest'
 import { TextIndex } from 'nidus-wasm/text'
 import { CASES, KEPT } from '../common/text-index'
-import { OUTSIDE, OUTSIDE_KEPT } from '../common/text-index-outside'
+import { OUTSIDE_KEPT } from '../common/text-index-kept'
+import { OUTSIDE } from '../common/text-index-outside'
 
 describe.each(['opfs', 'indexeddb'] as const)('TextIndex, %s', (storage) => {
   for (const [i, [name, run]] of [...CASES, ...KEPT, ...OUTSIDE, ...OUTSIDE_KEPT].entries())

@@ -59,6 +59,8 @@ export const CASES: Case[] = [
       expect(report).toEqual({ added: 2, unchanged: 0, passages: 3, embedded: 3 })
       const hits = await index.search('landlord roof')
       expect(hits).toMatchObject({ by: 'hybrid', embedded: 1 })
+      expect(hits.took).toBeGreaterThanOrEqual(0)
+      expect((await index.search(' ')).took).toBe(0)
       expect(hits[0]).toMatchObject({
         id: 'n1',
         title: 'Moving house',

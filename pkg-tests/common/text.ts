@@ -66,6 +66,11 @@ export function textSuite(kind: string, place: Place) {
               vector: r.next() < 0.1 ? Float32Array.from({ length: D }, () => 1) : r.vector(D),
               attrs: someTexts(r),
             }))
+            // Some get another vector and keep their texts.
+            for (const record of records) {
+              const known = model.all.get(collection)?.docs.get(record.id)
+              if (known && r.next() < 0.3) record.attrs = { ...known.attrs }
+            }
             await db.upsert(collection, records)
             for (const { id, vector, attrs } of records) model.collection(collection).docs.set(id, { vector, attrs })
           } else if (choice === 6) {
@@ -83,7 +88,10 @@ export function textSuite(kind: string, place: Place) {
           } else if (choice === 13) {
             const [known] = [...(model.all.get(collection)?.docs ?? [])].slice(-1)
             if (!known) continue
-            const attrs = { title: sentence(r, 4), body: r.next() < 0.5 ? undefined : sentence(r, 9) }
+            const attrs: Attrs =
+              r.next() < 0.4
+                ? { n: r.int(9) }
+                : { title: sentence(r, 4), body: r.next() < 0.5 ? undefined : sentence(r, 9) }
             await db.update(collection, { id: known[0], attrs })
             for (const [key, value] of Object.entries(attrs))
               if (value === undefined) delete known[1].attrs[key]

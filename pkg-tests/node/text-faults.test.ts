@@ -139,6 +139,28 @@ describe('text settings', () => {
     await again.close()
   })
 
+  it('let a record alone whose texts are as they were', async () => {
+    const db = await memory()
+    await db.createCollection('docs', { text: 'body' })
+    await db.upsert('docs', many(3))
+    await db.search({ text: 'old' })
+    const behind = async () => (await db.footprint()).text!.behind
+    await db.update('docs', { id: 'd1', attrs: { n: 7, title: undefined } })
+    expect(await behind()).toBe(1)
+    await db.search({ text: 'old' })
+    await db.update('docs', [
+      { id: 'd0', attrs: { n: 8 } },
+      { id: 'd2', attrs: { n: undefined, pinned: true } },
+    ])
+    await db.upsert('docs', { id: 'd1', vector: [0, 1], attrs: { body: 'old number1', n: 9 } })
+    expect(await behind()).toBe(0)
+    await db.update('docs', { id: 'd1', attrs: { body: ['new', 'number1'] } })
+    expect(await behind()).toBe(1)
+    expect(ids(await db.search({ text: 'new' }))).toEqual(['d1'])
+    expect(ids(await db.search({ text: 'number2' }))).toEqual(['d2'])
+    await db.close()
+  })
+
   it('have at most 250 fields, and weights that scores can bear', async () => {
     const db = await memory()
     const fields = (count: number) => Array.from({ length: count }, (_, i) => `f${i}`)

@@ -7,7 +7,8 @@ import { TextIndex } from 'nidus-wasm/text'
 import { temporaryFolder } from '../common/folder'
 import { random } from '../common/model'
 import { CASES, KEPT } from '../common/text-index'
-import { OUTSIDE, OUTSIDE_KEPT } from '../common/text-index-outside'
+import { OUTSIDE_KEPT } from '../common/text-index-kept'
+import { OUTSIDE } from '../common/text-index-outside'
 
 const root = temporaryFolder('text-index')
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { TextIndex } from 'nidus-wasm/text'
 import { transformers, type TransformersOptions } from 'nidus-wasm/text/transformers'
 import { temporaryFolder } from '../common/folder'
@@ -59,6 +59,24 @@ it('a package or a model that is missing is EMBEDDER_FAILED with what to do, and
   await expect(none.embed(['x'], { kind: 'query' })).rejects.toMatchObject({ code: 'EMBEDDER_FAILED' })
   await none.close()
   await expect(none.embed(['x'], { kind: 'query' })).rejects.toThrow(/is closed/)
+})
+
+it('a model that is never done with loading is EMBEDDER_FAILED after five minutes', async () => {
+  writeFileSync(join(folder, 'hangs.mjs'), 'await new Promise(() => {})')
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const embedder = await transformers(MINILM, { ...options, dimension: 384, library: join(folder, 'hangs.mjs') })
+    let failed: unknown
+    const embedding = embedder.embed(['x'], { kind: 'query' }).catch((error: unknown) => (failed = error))
+    await vi.advanceTimersByTimeAsync(299_000)
+    expect(failed).toBeUndefined()
+    await vi.advanceTimersByTimeAsync(2000)
+    await embedding
+    expect(failed).toMatchObject({ code: 'EMBEDDER_FAILED', message: expect.stringMatching(/five minutes.*\? Check/) })
+    await embedder.close()
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 // The model is where the demo has it. Without it, the demo is not tested either.

@@ -56,11 +56,18 @@ main(async () => {
   }
   const within = (column) => rows.filter((row) => row[column] <= TOP).length
   const cell = (rank) => (rank === undefined ? 'none' : rank <= TOP ? `**${rank}**` : `${rank}`)
+  const line = (cells) => `| ${cells.join(' | ')} |`
   const table = [
-    '| question | this site | this site, also by meaning | MiniSearch, as VitePress lists it | MiniSearch, pages for users, each once |',
-    '| --- | ---: | ---: | ---: | ---: |',
-    ...rows.map(([question, ...ranks]) => `| ${question} | ${ranks.map(cell).join(' | ')} |`),
-    `| **within the first ${TOP}, of ${rows.length}** | ${[1, 2, 3, 4].map((column) => `**${within(column)}**`).join(' | ')} |`,
+    line([
+      'question',
+      'this site',
+      'this site, also by meaning',
+      'MiniSearch, as VitePress lists it',
+      'MiniSearch, pages for users, each once',
+    ]),
+    line(['---', ...Array(4).fill('---:')]),
+    ...rows.map(([question, ...ranks]) => line([question, ...ranks.map(cell)])),
+    line([`**within the first ${TOP}, of ${rows.length}**`, ...[1, 2, 3, 4].map((column) => `**${within(column)}**`)]),
   ].join('\n')
   writeBetween(at('docs/site-search.md'), 'compare', `\n${table}\n`)
   say(`${found.length} sections\n${table}`)

@@ -229,8 +229,8 @@ export function keysOf(object: object, what: () => string): string[] {
 }
 
 /** Notes in an answer how long the engine took. Answers are compared as arrays, so this does not count as content. */
-export const withTook = <T extends object>(answer: T, took: number | undefined): T =>
-  Object.defineProperty(answer, 'took', { value: took })
+export const withTook = <T extends object, N extends number | undefined>(answer: T, took: N) =>
+  Object.defineProperty(answer, 'took', { value: took }) as T & { readonly took: N }
 
 export function encodeIds(ids: readonly unknown[]): Uint8Array<ArrayBuffer> {
   const writer = new Writer(16 + Math.min(ids.length * 24, MOST_AHEAD))

@@ -1,8 +1,9 @@
 import { checkSignal } from '../arguments/input.js'
 import { searchFirstWords } from '../arguments/long-question.js'
 import { checkOptions, oneOf } from '../arguments/options.js'
+import { withTook } from '../core/wire.js'
 import { NidusError, aborted, invalid } from '../errors/errors.js'
-import type { Hit, QuestionOptions } from '../types/index.js'
+import type { Hit, Hits, QuestionOptions } from '../types/index.js'
 import type { DocumentHit, Embedder, FoundPassage, TextHits, TextSearchOptions } from '../types/text-index.js'
 import type { TextMatch } from '../types/text.js'
 import type { Current, Held } from './current.js'
@@ -53,7 +54,7 @@ export async function searchDocuments<A>(held: Held, asked: Asked<A>): Promise<T
     held.reading((current) => answer<A>(current, asked, 'words', undefined, why), end.signal)
   try {
     const share = await held.reading(({ store }) => shareOf(store), end.signal)
-    if (question.trim() === '') return Object.assign([], { by, embedded: share })
+    if (question.trim() === '') return withTook(Object.assign([], { by, embedded: share }), 0)
     if (by === 'words' || (by === 'hybrid' && share === 0)) return await words()
     for (let told = false; ; told = true) {
       const { questions, replaced } = held.current
@@ -113,12 +114,18 @@ async function answer<A>(
 ): Promise<TextHits<A>> {
   const shape = questionOptions(options, by, passages)
   const share = await shareOf(store)
+  let took = 0
+  const timed = async (search: Promise<Hits<unknown>>) => {
+    const hits = await search
+    took += hits.took ?? 0
+    return hits as Hit<PassageAttrs>[]
+  }
   const found = async (): Promise<Hit<PassageAttrs>[]> => {
-    if (by === 'meaning') return (await store.db.search(vector!, shape)) as unknown as Hit<PassageAttrs>[]
+    if (by === 'meaning') return timed(store.db.search(vector!, shape))
     // Somebody may ask with a whole paragraph. Its vector stands for all of it.
     return searchFirstWords(question, (text) => {
-      const search = async (vector: Float32Array | undefined, options: QuestionOptions) =>
-        (await store.db.search({ text, ...(vector && { vector }) }, options)) as unknown as Hit<PassageAttrs>[]
+      const search = (vector: Float32Array | undefined, options: QuestionOptions) =>
+        timed(store.db.search({ text, ...(vector && { vector }) }, options))
       const { topK, offset = 0, minScore = 0 } = shape
       // What is wrong with the numbers is said by the store.
       const numbers = Number.isInteger(topK) && Number.isInteger(offset) && offset >= 0 && Number.isFinite(minScore)
@@ -128,7 +135,8 @@ async function answer<A>(
     })
   }
   const hits = documentsOf<A>(await found())
-  return Object.assign(hits, { by, embedded: await shareOf(store), ...(embedderError && { embedderError }) })
+  const facts = { by, embedded: await shareOf(store), ...(embedderError && { embedderError }) }
+  return withTook(Object.assign(hits, facts), took)
 }
 
 function questionOptions<A>(

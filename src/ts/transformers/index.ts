@@ -1,6 +1,7 @@
 import { type KeysOf } from '../arguments/keys.js'
 import { checkOptions, oneOf } from '../arguments/options.js'
 import { NidusError, invalid } from '../errors/errors.js'
+import { unref } from '../runtime/schedule.js'
 import { onAbort } from '../runtime/signals.js'
 import type { EmbedOptions } from '../types/text-index.js'
 import type { TransformersEmbedder, TransformersOptions } from '../types/transformers.js'
@@ -47,6 +48,9 @@ interface Call {
 type Asked =
   { type: 'dimension' } | { type: 'count'; texts: string[] } | { type: 'embed'; texts: string[]; question: boolean }
 
+/** A model that is being loaded and says nothing for this long is given up, in milliseconds. */
+const SILENCE = 300_000
+
 /** The worker with one model. It is started anew with the next call if the model could not be loaded. */
 class ModelWorker {
   readonly #connect: () => Connection
@@ -68,7 +72,15 @@ class ModelWorker {
       let settle!: { resolve(device: 'webgpu' | 'wasm' | 'cpu'): void; reject(error: NidusError): void }
       this.#ready = new Promise((resolve, reject) => (settle = { resolve, reject }))
       this.#ready.catch(() => {}) // calls get it
+      let silence: ReturnType<typeof setTimeout> | undefined
+      const wait = () => {
+        clearTimeout(silence)
+        const why =
+          'nothing was heard of it for five minutes. Are the files in `runtime` those of this transformers.js?'
+        silence = unref(setTimeout(() => fail(why), SILENCE))
+      }
       const fail = (why: string) => {
+        clearTimeout(silence)
         // A worker that was ended says no more.
         if (this.#connection !== connection) return
         const error = this.#failed(why)
@@ -80,14 +92,19 @@ class ModelWorker {
         worker,
         (message) => {
           if (this.#connection !== connection) return
-          if (message.type === 'progress') onProgress?.({ loaded: message.loaded, total: message.total })
-          else if (message.type === 'ready') settle.resolve(message.device)
-          else if (message.type === 'failed') fail(message.message)
+          if (message.type === 'progress') {
+            wait()
+            onProgress?.({ loaded: message.loaded, total: message.total })
+          } else if (message.type === 'ready') {
+            clearTimeout(silence)
+            settle.resolve(message.device)
+          } else if (message.type === 'failed') fail(message.message)
           else this.#settle(message)
         },
         fail,
       )
       this.#connection = connection
+      wait()
       connection.send({ type: 'start', start })
       return connection
     }
@@ -167,7 +184,7 @@ class ModelWorker {
     const missing = /transformers/.test(why) ? 'Is @huggingface/transformers installed? ' : ''
     return new NidusError(
       'EMBEDDER_FAILED',
-      `the model "${this.model}" failed: ${why.replace(/\.$/, '')}. ${missing}Check its name and the network, ` +
+      `the model "${this.model}" failed: ${why.replace(/(?<![.?])$/, '.')} ${missing}Check its name and the network, ` +
         'and try again. A model that was loaded once is kept and needs no network',
     )
   }

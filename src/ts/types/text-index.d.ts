@@ -198,6 +198,11 @@ export type TextHits<A = Attrs> = DocumentHit<A>[] & {
   embedded: number
   /** Why a hybrid search was one by words: the error of the embedder. */
   embedderError?: Error
+  /**
+   * The milliseconds that the searches of the store took, without the model and without the way to a worker or tab and
+   * back. It is not enumerable: a copy of the array does not have it.
+   */
+  readonly took: number
 }
 
 /** A document as the index holds it. */
