@@ -16,6 +16,8 @@ impl Store {
     /// all documents. If `each` fails, any document may have changed at the next call.
     pub fn touched(&mut self, each: &mut dyn FnMut(u32) -> Result<()>) -> Result<()> {
         let touched = self.index.touched.take();
+        // Staged writes had memory for their notes, which was just taken.
+        self.index.touched.reserve(self.staged.changes());
         let told = each(u32::from(touched.is_none())).and_then(|()| match touched {
             Some(docs) => docs.into_iter().try_for_each(each),
             None => (0..self.index.docs_end() as u32).filter(|doc| self.index.lives(*doc)).try_for_each(each),
@@ -179,6 +181,31 @@ mod tests {
         assert!(rest.is_empty());
         let rows = rows.iter().map(|row| u32::from_le_bytes(*row)).zip(0..).filter(|(row, _)| *row != u32::MAX);
         (bytes, rows.map(|(row, doc)| (row, look(store, doc).unwrap().1)).collect())
+    }
+
+    #[test]
+    fn a_look_between_a_write_and_its_application_loses_nothing() {
+        let looks = |db: &mut Store| {
+            let mut docs = Vec::new();
+            db.touched(&mut |doc| Ok(docs.push(doc))).unwrap();
+            docs
+        };
+        let mut db = store();
+        let mut batch = Batch::new();
+        (0..3).for_each(|id| batch.push(&id.to_string(), &[]));
+        for _ in 0..2 {
+            db.stage_upsert("a", 3, batch.bytes(), &[1.0; 6]).unwrap();
+            db.write().unwrap();
+            looks(&mut db);
+            db.apply();
+            let found: Vec<u32> = looks(&mut db).into_iter().map(|doc| doc & !SAME_TEXTS).collect();
+            assert_eq!(found, [0, 0, 1, 2]);
+        }
+        db.stage_delete("a", ["1", "2"].into_iter().map(Ok)).unwrap();
+        db.write().unwrap();
+        looks(&mut db);
+        db.apply();
+        assert_eq!(looks(&mut db), [0, 1, 2]);
     }
 
     proptest! {

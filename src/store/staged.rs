@@ -328,6 +328,11 @@ impl Staged {
         Ok(())
     }
 
+    /// Returns the number of documents that are upserted or deleted once the operations are applied, or more.
+    pub fn changes(&self) -> usize {
+        self.upserts + self.deletes
+    }
+
     /// Takes the memory that `count` upserts need, except for their frames.
     #[inline(never)]
     pub fn reserve_upserts(&mut self, index: &mut Index, seen: usize, count: usize) -> Result<()> {
