@@ -48,10 +48,10 @@ export class FirstById implements Listener {
   }
 
   /**
-   * Returns the first `most` of these documents, which are all of one collection. `all` returns all documents of the
+   * Returns the first `most` of these documents, which are all of one collection. `all` has all documents of the
    * collection.
    */
-  of(collection: string, docs: Uint32Array, most: number, all: () => Uint32Array): Uint32Array {
+  of(collection: string, docs: Uint32Array, most: number, all: Uint32Array): Uint32Array {
     if (this.#collection !== collection) this.reset()
     this.#collection = collection
     this.#follow()
@@ -61,10 +61,9 @@ export class FirstById implements Listener {
     if (this.#first && (found.length === most || this.#whole)) return numbers(found)
     const kept = Math.max(2 * most, LEAST)
     if (kept <= MOST && (this.#first?.length ?? 0) < most) {
-      const every = all()
       // If most documents do not count, the beginning would have too few that do.
-      if (2 * docs.length >= every.length) {
-        this.#first = firstById(this.#host, every, kept)
+      if (2 * docs.length >= all.length) {
+        this.#first = firstById(this.#host, all, kept)
         this.#whole = this.#first.length < kept
         const found = among(this.#first)
         if (found.length === most || this.#whole) return numbers(found)

@@ -75,6 +75,8 @@ class Texts implements TextStore {
   readonly #columns: Columns
   readonly #firstById: FirstById
   readonly #setting = new InOrder()
+  /** The documents of the collections that were asked for last without a filter. */
+  #scoped: { key: string; docs: Uint32Array } = { key: '', docs: new Uint32Array(0) }
   readonly #saver: Saver | undefined
   #starting: Promise<void> | undefined
   /** True while the derived file waits to be written. */
@@ -268,16 +270,19 @@ class Texts implements TextStore {
     return counted
   }
 
-  /** Returns the documents of the question's collections that match its filter. */
-  async #scope(args: QueryArgs, among: Uint16Array | undefined, between: () => void): Promise<Uint32Array> {
-    return inScope(await this.#columns.ofCollections(between), args.collections, among)
+  /** Returns the documents of the question's collections that match its filter. The caller must not change them. */
+  async #scope({ collections }: QueryArgs, among: Uint16Array | undefined, between: () => void): Promise<Uint32Array> {
+    const column = await this.#columns.ofCollections(between)
+    if (among) return inScope(column, collections, among)
+    const key = JSON.stringify([this.#documents.commits, collections])
+    if (this.#scoped.key !== key) this.#scoped = { key, docs: inScope(column, collections, undefined) }
+    return this.#scoped.docs
   }
 
   async #list(args: QueryArgs, between: () => void, signal: AbortSignal | undefined): Promise<QueryHits> {
-    const collections = await this.#columns.ofCollections(between)
-    const docs = inScope(collections, args.collections, matching(this.#host, args))
+    const docs = await this.#scope(args, matching(this.#host, args), between)
+    const all = await this.#scope(args, undefined, between)
     const [collection] = args.collections!
-    const all = () => inScope(collections, [collection], undefined)
     const byId = (some: Uint32Array, most: number) => this.#firstById.of(collection, some, most, all)
     const found = await listed(this.#columns, args, docs, byId, between)
     return hitsOf(this.#host, args, undefined, found, signal)
