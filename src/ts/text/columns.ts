@@ -18,6 +18,8 @@ export class Column {
   /** The places of the values. The key is made from a value's bytes. */
   readonly #places = new Map<string, number>()
   #ranks: Int32Array | undefined
+  /** The documents that were counted last, and how many of them have the value of each place. */
+  #counted: { docs: Uint32Array; counts: Uint32Array } | undefined
 
   /** Returns the place of a value. Reads the value from its bytes if it is new. */
   place(bytes: Uint8Array, read: (reader: Reader) => AttrValue): number {
@@ -32,6 +34,24 @@ export class Column {
       if (place === this.values.length) this.values.push(value)
     }
     return place
+  }
+
+  /** Sets the place of a document's value. */
+  set(doc: number, place: number) {
+    this.ids[doc] = place
+    this.#counted = undefined
+  }
+
+  /**
+   * Returns how many of these documents have the value of each place. Without a write, a question that asks for the
+   * same documents gets the same counts.
+   */
+  countsOf(docs: Uint32Array): Uint32Array {
+    if (this.#counted?.docs === docs) return this.#counted.counts
+    const counts = new Uint32Array(this.values.length)
+    for (const doc of docs) if (this.ids[doc] !== NO_DOCUMENT) counts[this.ids[doc]]++
+    this.#counted = { docs, counts }
+    return counts
   }
 
   /** Returns the rank of each place's value in ascending order. The rank of place 0 means nothing. */
@@ -161,7 +181,7 @@ export class Columns implements Listener {
     const skip = () => reader.skip(reader.length())
     for (const doc of docs) {
       if (reader.u8() === 0) {
-        column.ids[doc] = NO_DOCUMENT
+        column.set(doc, NO_DOCUMENT)
         continue
       }
       const collection = reader.at
@@ -169,13 +189,17 @@ export class Columns implements Listener {
       const id = reader.at
       skip()
       if (reader.length() === 0) {
-        column.ids[doc] = key === COLLECTION ? column.place(wire.subarray(collection, id), (of) => of.str()) : 0
+        column.set(doc, key === COLLECTION ? column.place(wire.subarray(collection, id), (of) => of.str()) : 0)
         continue
       }
       skip()
       const from = reader.at
       skipValue(reader)
-      column.ids[doc] = column.place(wire.subarray(from, reader.at), (of) => of.value())
+      const value = wire.subarray(from, reader.at)
+      column.set(
+        doc,
+        column.place(value, (of) => of.value()),
+      )
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { AttrValue } from '../types/index.js'
-import { NO_DOCUMENT, type Column } from './columns.js'
+import type { Column } from './columns.js'
 import { compareValues } from './values.js'
 
 /**
@@ -7,9 +7,8 @@ import { compareValues } from './values.js'
  * frequent values come first. Values with equal counts come in ascending order.
  */
 export function facet(column: Column, docs: Uint32Array, limit: number): [value: AttrValue, count: number][] {
-  const { ids, values } = column
-  const counts = new Uint32Array(values.length)
-  for (const doc of docs) if (ids[doc] !== NO_DOCUMENT) counts[ids[doc]]++
+  const { values } = column
+  const counts = column.countsOf(docs)
   const all: [AttrValue, number][] = []
   const elements = new Map<string, [AttrValue, number]>()
   for (let place = 1; place < values.length; place++) {

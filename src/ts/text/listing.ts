@@ -39,7 +39,7 @@ function firstOf(
   const ordered =
     docs.length * FEW < last
       ? docs.slice().sort((a, b) => rank(ids[a]) - rank(ids[b]))
-      : counted(docs, ids, rank, last, most)
+      : counted(docs, column, rank, most)
   for (let from = 0, to: number; from < most; from = to) {
     const own = rank(ids[ordered[from]])
     for (to = from + 1; to < ordered.length && rank(ids[ordered[to]]) === own; to++);
@@ -53,16 +53,12 @@ function firstOf(
 /** With more values than this for each document, documents are sorted. Counting them would look at all values. */
 const FEW = 4
 
-/** Returns at least the first `most` documents in the order of the ranks of their places, which are at most `last`. */
-function counted(
-  docs: Uint32Array,
-  ids: Int32Array,
-  rank: (place: number) => number,
-  last: number,
-  most: number,
-): Uint32Array {
-  const ofPlace = new Uint32Array(last)
-  for (const doc of docs) ofPlace[ids[doc]]++
+/** Returns at least the first `most` documents in the order of the ranks of their places. */
+function counted(docs: Uint32Array, column: Column, rank: (place: number) => number, most: number): Uint32Array {
+  const { ids } = column
+  const ofPlace = column.countsOf(docs)
+  // A document without the value has the greatest rank.
+  const last = ofPlace.length
   const counts = new Uint32Array(last + 1)
   for (let place = 0; place < last; place++) counts[rank(place)] += ofPlace[place]
   // Where the next document of each rank goes, as far as that is needed.
