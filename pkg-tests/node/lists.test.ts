@@ -28,7 +28,10 @@ describe('lists in the order of the ids', () => {
       await db.upsert('other', records.slice(0, 5))
       for (const { id, attrs } of records) model.set(id, attrs)
     }
-    const sorted = () => Array.from(model.keys(), (id) => Buffer.from(id)).sort(Buffer.compare).map(String)
+    const sorted = () =>
+      Array.from(model.keys(), (id) => Buffer.from(id))
+        .sort(Buffer.compare)
+        .map(String)
     await upsert(9000)
     for (let step = 0; step < (EVERY_CASE ? 400 : 100); step++) {
       const some = sorted()

@@ -27,10 +27,14 @@ async function balance(page: Page, percent: number) {
   return found(page)
 }
 
+/** Returns whether the bar of each result has a part for words and one for meaning, and what the bar says of itself. */
 const bars = (page: Page) =>
-  page
-    .locator('.result .bar')
-    .evaluateAll((all) => all.map((bar) => [...bar.children].map((part) => part.getBoundingClientRect().width)))
+  page.locator('.result .bar').evaluateAll((all) =>
+    all.map((bar) => {
+      const [words, meaning] = [...bar.children].map((part) => part.getBoundingClientRect().width > 0)
+      return { words, meaning, says: `${bar.closest('li')!.className}: ${(bar as HTMLElement).title}` }
+    }),
+  )
 
 test('a first visit shows an answer before the model is there, and a second one needs no network', () =>
   visiting(async ({ page, context, complaints }) => {
@@ -83,14 +87,15 @@ test('the balance ranks anew, words are marked, and the bars say where the rank 
     await page.goto(site.url)
     await phase(page, 'ready')
     await page.getByRole('button', { name: 'hot melted rock' }).click()
+    await page.locator('#results[data-answers*="hot melted rock"]').waitFor()
     const meant = await balance(page, 100)
-    for (const [words, meaning] of await bars(page)) expect([words, meaning! > 0]).toEqual([0, true])
+    for (const bar of await bars(page)) expect(bar).toEqual({ ...bar, words: false, meaning: true })
     expect(await page.locator('.result mark').first().textContent()).toMatch(/hot|melt|rock/i)
     const said = await balance(page, 0)
-    for (const [words, meaning] of await bars(page)) expect([words! > 0, meaning]).toEqual([true, 0])
+    for (const bar of await bars(page)) expect(bar).toEqual({ ...bar, words: true, meaning: false })
     expect(said.map(({ id }) => id)).not.toEqual(meant.map(({ id }) => id))
     await balance(page, 50)
-    expect((await bars(page)).some(([words, meaning]) => words! > 0 && meaning! > 0)).toBe(true)
+    expect((await bars(page)).some(({ words, meaning }) => words && meaning)).toBe(true)
     expect(await page.locator('#time-engine').textContent()).toMatch(/ms$/)
     expect(await page.locator('#time-message').textContent()).toMatch(/ms$/)
   }))
