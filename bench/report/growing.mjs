@@ -5,7 +5,7 @@ const MIB = 2 ** 20
 
 /** Returns the name of an input for a title. Rows after the real ones are mixed from them. */
 const titleOf = ({ input, count, points }) =>
-  `${inputText(input)}${count && points.at(-1).rows > count ? `; rows after ${number(count)} are mixed` : ''}`
+  `${inputText(input)}${count && points.at(-1).rows > count ? `, mixed from ${number(count)} on` : ''}`
 
 const fileOf = (name, { input, runtime }) => `${name}-${input === 'uniform' ? '' : `${input}-`}${runtime}`
 
@@ -53,11 +53,13 @@ function chart(title, name, run, one, draw, more) {
   }
 }
 
+const isWhole = ([rows], i, appends) => rows - (appends[i - 1]?.[0] ?? 0) === 1000
+
 const appendChart = ({ growth }, one, { lines }) =>
   chart('Time of an append of 1,000 rows in memory', 'append-over-rows', growth.run, one, lines, {
     y: 'milliseconds',
     // The batches before a mark are smaller.
-    series: [{ name: 'in memory', points: one.appends.filter(([rows]) => rows % 1000 === 0), colour: 0 }],
+    series: [{ name: 'in memory', points: one.appends.filter(isWhole), colour: 0 }],
     dots: true,
   })
 
