@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, posix } from 'node:path'
+import type { Page } from 'playwright'
 import { beforeAll, expect, it } from 'vitest'
 import { temporaryFolder } from '../common/folder'
 import { openBrowser, repository, run, serveFolder } from './tarball.js'
@@ -77,6 +78,14 @@ it('has its text for programs', () => {
   expect(readFileSync(join(folder, 'llms-full.txt'), 'utf8')).toContain('# Words and meaning')
 })
 
+/** Opens the search by its key, which the page knows only once its script has taken over the HTML. */
+async function openSearch(page: Page) {
+  await expect
+    .poll(() => page.evaluate(() => '__vue_app__' in document.querySelector('#app')!), { timeout: 60_000 })
+    .toBe(true)
+  await page.keyboard.press('/')
+}
+
 it('is searched by meaning, too, once a visitor asks for that', async () => {
   const models = join(repository, 'www/public/models')
   const { words, meaning } = JSON.parse(readFileSync(join(folder, 'search.json'), 'utf8')) as Record<string, string>
@@ -93,7 +102,7 @@ it('is searched by meaning, too, once a visitor asks for that', async () => {
     page.on('request', (request) => asked.push(request.url()))
     const heavy = () => asked.filter((url) => /\/models\/|ort-wasm/.test(url) || url.includes(meaning))
     await page.goto(server.origin.replace(/\/$/, BASE))
-    await page.keyboard.press('/')
+    await openSearch(page)
     await page.keyboard.type('does it work in Safari on iPhone')
     await page.locator('.hit').first().waitFor()
     expect(heavy()).toEqual([])
@@ -121,7 +130,7 @@ it('is searched by keyboard, says nothing on the console, and has no fault that 
       const { violations } = await page.evaluate(`${axe};axe.run()`).then((found) => found as { violations: object[] })
       expect([name, violations]).toEqual([name, []])
     }
-    await page.keyboard.press('/')
+    await openSearch(page)
     await page.keyboard.type('quota exceeded')
     await page.locator('.hit.active mark').first().waitFor()
     await page.keyboard.press('Enter')
