@@ -28,13 +28,16 @@ async function balance(page: Page, percent: number) {
 }
 
 /** Returns whether the bar of each result has a part for words and one for meaning, and what the bar says of itself. */
-const bars = (page: Page) =>
-  page.locator('.result .bar').evaluateAll((all) =>
+async function bars(page: Page) {
+  const all = page.locator('.result .bar')
+  await all.last().waitFor()
+  return all.evaluateAll((all) =>
     all.map((bar) => {
       const [words, meaning] = [...bar.children].map((part) => part.getBoundingClientRect().width > 0)
       return { words, meaning, says: `${bar.closest('li')!.className}: ${(bar as HTMLElement).title}` }
     }),
   )
+}
 
 test('a first visit shows an answer before the model is there, and a second one needs no network', () =>
   visiting(async ({ page, context, complaints }) => {
