@@ -12,8 +12,9 @@ use crate::search::codes::kernel::ones;
 
 impl Store {
     /// Calls `each` with 0, and then with each document that was written or deleted since the last call. A document may
-    /// come several times. The highest bit is set if the document existed before the write and its texts are as before. If any document may have changed, as at the first call, calls `each` with 1 and then with
-    /// all documents. If `each` fails, any document may have changed at the next call.
+    /// come several times. The highest bit is set if the document existed before the write and its texts are as before.
+    /// If any document may have changed, as at the first call, calls `each` with 1 and then with all documents. If
+    /// `each` fails, any document may have changed at the next call.
     pub fn touched(&mut self, each: &mut dyn FnMut(u32) -> Result<()>) -> Result<()> {
         let touched = self.index.touched.take();
         // Staged writes had memory for their notes, which was just taken.
@@ -236,7 +237,8 @@ mod tests {
                     7 => {
                         let mut batch = Batch::new();
                         let t = (n % 5 > 0).then(|| Value::Str((n / 3).to_string()));
-                        batch.push_changes(&name, &[("n", Some(i64::from(n).into())), ("u", Some(texts(n / 3))), ("t", t)]);
+                        let changes = [("n", Some(i64::from(n).into())), ("u", Some(texts(n / 3))), ("t", t)];
+                        batch.push_changes(&name, &changes);
                         let _ = db.stage_update(collection, 1, batch.bytes());
                     }
                     8 => {

@@ -29,12 +29,12 @@ struct First {
     metas: Vec<Meta>,
 }
 
-/// The number of directions of the second layer that are *early*, at most. They alone rule out most of the rows that the
-/// first layer did not rule out.
+/// The number of directions of the second layer that are *early*, at most. They alone rule out most of the rows that
+/// the first layer did not rule out.
 const EARLY: usize = 48;
 
-/// What is read first of a row's second layer. Such rows are far apart, so reading one costs as much as the memory lines
-/// that it touches: this is one.
+/// The part of a row's second layer that is read first. Such rows are far apart, so reading one costs as much as the
+/// memory lines that it touches: this is one.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Early {
@@ -42,7 +42,7 @@ struct Early {
     scale: f32,
     inside: f32,
     rest: f32,
-    /// What the early directions leave of the row.
+    /// The norm of what the early directions leave of the row.
     early_rest: f32,
     codes: [i8; EARLY],
 }
@@ -239,8 +239,8 @@ impl Chunk {
         limit
     }
 
-    /// Returns a closer upper bound for row `i` of a group, from the one that [`bound`](Self::bound) found. Looks at the
-    /// early directions first, and at no others if these show that the score is below the limit.
+    /// Returns a closer upper bound for row `i` of a group, from the one that [`bound`](Self::bound) found. Looks at
+    /// the early directions first, and at no others if these show that the score is below the limit.
     #[inline(always)]
     pub fn bound_closer(&self, query: &QueryCodes, group: usize, i: usize, upper: f32, limit: f32) -> f32 {
         let SecondOfQuery { early: early_query, codes: query_codes, scale: query_scale, early_reach, reach } =

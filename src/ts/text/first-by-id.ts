@@ -40,9 +40,9 @@ export class FirstById implements Listener {
     this.#changed.clear()
   }
 
-  changed(doc: number, known: boolean) {
+  changed(doc: number, sameTexts: boolean) {
     // A document that was there keeps its id.
-    if (!this.#first || known) return
+    if (!this.#first || sameTexts) return
     if (this.#changed.size >= AT_ONCE) this.reset()
     else this.#changed.add(doc)
   }
