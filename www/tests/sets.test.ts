@@ -27,16 +27,24 @@ async function balance(page: Page, percent: number) {
   return found(page)
 }
 
-/** Returns whether the bar of each result has a part for words and one for meaning, and what the bar says of itself. */
+/**
+ * Returns whether the bar of each result has a part for words and one for meaning, and what the bar says of itself. The
+ * bars are found and measured in one step: between two, the page could replace them, and what it took out has no width.
+ */
 async function bars(page: Page) {
-  const all = page.locator('.result .bar')
-  await all.last().waitFor()
-  return all.evaluateAll((all) =>
-    all.map((bar) => {
+  await page.locator('.result .bar').last().waitFor()
+  return page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>('.result .bar')].map((bar) => {
       const [words, meaning] = [...bar.children].map((part) => part.getBoundingClientRect().width > 0)
-      return { words, meaning, says: `${bar.closest('li')!.className}: ${(bar as HTMLElement).title}` }
+      return { words, meaning, says: `${bar.closest('li')!.className}: ${bar.title}` }
     }),
   )
+}
+
+/** Waits until the set is complete and the question is answered from it. */
+async function ready(page: Page) {
+  await phase(page, 'ready')
+  await page.locator('#results[data-answers]').waitFor({ state: 'attached' }) // without a question, the list is empty
 }
 
 test('a first visit shows an answer before the model is there, and a second one needs no network', () =>
@@ -50,7 +58,7 @@ test('a first visit shows an answer before the model is there, and a second one 
     await page.goto(site.url)
     await page.locator('.result').first().waitFor()
     expect(await first(page)).toBe('claustrophobia')
-    await phase(page, 'ready')
+    await ready(page)
     expect(await violations(page)).toEqual([])
     // Every example is answered without the model.
     for (const { question, finds } of EXAMPLES.dictionary) {
@@ -76,11 +84,11 @@ test('a first visit shows an answer before the model is there, and a second one 
       .poll(() => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.active?.state))
       .toBe('activated')
     await page.reload()
-    await phase(page, 'ready')
+    await ready(page)
     await context.setOffline(true)
     await page.goto('about:blank')
     await page.goto(site.url)
-    await phase(page, 'ready')
+    await ready(page)
     expect((await ask(page, 'frozen water that falls from the sky')).length).toBeGreaterThan(0)
     expect(complaints).toEqual([])
   }))
@@ -88,7 +96,7 @@ test('a first visit shows an answer before the model is there, and a second one 
 test('the balance ranks anew, words are marked, and the bars say where the rank came from', () =>
   visiting(async ({ page }) => {
     await page.goto(site.url)
-    await phase(page, 'ready')
+    await ready(page)
     await page.getByRole('button', { name: 'hot melted rock' }).click()
     await page.locator('#results[data-answers*="hot melted rock"]').waitFor()
     const meant = await balance(page, 100)
@@ -106,7 +114,7 @@ test('the balance ranks anew, words are marked, and the bars say where the rank 
 test('nonsense finds nothing close, and the nearest only on request', () =>
   visiting(async ({ page }) => {
     await page.goto(site.url)
-    await phase(page, 'ready')
+    await ready(page)
     await ask(page, 'asdkjhqwe zzz')
     expect(await page.locator('.nothing').textContent()).toContain('Nothing close')
     expect(await page.locator('.result').first().isVisible()).toBe(false)
@@ -122,7 +130,7 @@ test('without room a set is in memory for this visit, and the page says so', () 
     const cdp = await page.context().newCDPSession(page)
     await cdp.send('Storage.overrideQuotaForOrigin', { origin: new URL(site.url).origin, quotaSize: 1 })
     await page.goto(site.url)
-    await phase(page, 'ready')
+    await ready(page)
     expect(await page.locator('#status-text').textContent()).toContain('in memory only')
     expect(await first(page)).toBe('claustrophobia')
   }))
@@ -131,7 +139,7 @@ test('without the model the words go on, and the page says what is missing', () 
   visiting(async ({ page, context }) => {
     await context.route(/\.onnx$/, (route) => route.fulfill({ status: 404, body: '' }))
     await page.goto(site.url)
-    await phase(page, 'ready')
+    await ready(page)
     await ask(page, 'veterinarian')
     expect(await first(page)).toContain('veterinarian')
     expect(await page.locator('#notice').textContent()).toMatch(/language model.*Words are still found/s)
@@ -147,13 +155,13 @@ test('two tabs share a set, emoji are found, and the keyboard is enough', () =>
     await page.goto(site.url)
     const second = await context.newPage()
     await second.goto(site.url)
-    await phase(page, 'ready')
-    await phase(second, 'ready')
+    await ready(page)
+    await ready(second)
     expect(await first(second)).toBe('claustrophobia')
     await second.close()
     await page.locator('input[name=set]').first().focus()
     await page.keyboard.press('ArrowRight')
-    await phase(page, 'ready')
+    await ready(page)
     for (const { question, finds } of EXAMPLES.emoji) {
       await page.locator('.chip', { hasText: question }).press('Enter')
       await page.waitForFunction(
@@ -181,7 +189,7 @@ test('two tabs share a set, emoji are found, and the keyboard is enough', () =>
 test('the race shows a time for every runner', () =>
   visiting(async ({ page, complaints }) => {
     await page.goto(site.url)
-    await phase(page, 'ready')
+    await ready(page)
     await page.locator('#race').click()
     await page.waitForFunction(() =>
       /On this machine|stopped/.test(document.getElementById('race-state')!.textContent!),

@@ -19,6 +19,9 @@ interface Shown {
 
 const list = element<HTMLOListElement>('results')
 
+/** What the list shows, as text. An answer that is the same leaves the list alone, and so what the visitor does in it. */
+let showing = ''
+
 const pieces = (all: { text: string; mark: boolean }[]) =>
   all.map((piece) => (piece.mark ? make('mark', '', piece.text) : piece.text))
 
@@ -105,6 +108,9 @@ const lessSure = () => make('li', 'divider', 'Less sure')
 export const results = {
   /** Shows hits. The first `sure` of them are real answers. */
   show(hits: AnyHit[], sure: number, shown: Shown, acts: Acts) {
+    const wanted = JSON.stringify([hits, sure, shown])
+    if (wanted === showing) return
+    showing = wanted
     const kept = document.activeElement?.closest<HTMLElement>('.result')?.dataset.id
     const items = hits.map((hit) => item(hit, Math.max(hits[0]!.score, 1e-9), shown, acts))
     for (const unsure of items.slice(sure)) unsure.classList.add('unsure')
@@ -117,10 +123,12 @@ export const results = {
   },
 
   say(text: string) {
+    showing = ''
     list.replaceChildren(make('li', 'nothing', text))
   },
 
   clear() {
+    showing = ''
     list.replaceChildren()
   },
 
