@@ -125,6 +125,60 @@ it('knows a vector, words with a vector, and a question without words', async ()
   expect(await answer([1, 0, 0])).toBe('error:  DIMENSION_MISMATCH')
 })
 
+it('asks again when a vector or an option was changed in place', async () => {
+  const found = liveSearch(await notes(), { topK: 1 })
+  onTestFinished(found.subscribe(() => {}))
+  const vector = new Float32Array([1, 0])
+  const filter: { text: { $in: string[] } } = { text: { $in: [] } }
+  const answer = async (...to: Parameters<typeof found.set>) => {
+    found.set(...to)
+    await until('an answer', () => found.get().status !== 'searching')
+    return said(found.get())
+  }
+  expect(await answer(vector)).toBe('done: roof')
+  vector.set([0, 1])
+  expect(await answer(vector)).toBe('done: bread')
+  expect(await answer(vector, { filter })).toBe('done: ')
+  const { attrs } = (await (await notes()).search([0, 1]))[0]!
+  filter.text.$in.push(attrs.text as string)
+  expect(await answer(vector, { filter })).toBe('done: bread')
+})
+
+it('words answer alone if `embed` fails, and the hits say why', async () => {
+  for (const wordsFirst of [false, true]) {
+    let fails = true
+    const embed = async () => {
+      if (fails) throw new Error('offline')
+      return [1, 0]
+    }
+    const found = liveSearch(await notes(), { collections: 'notes', embed, wordsFirst })
+    onTestFinished(found.subscribe(() => {}))
+    found.set('roof')
+    await until('the hits', () => found.get().status !== 'searching')
+    expect(said(found.get())).toBe('done: roof')
+    expect(found.get().hits).toMatchObject({ by: 'words', embedderError: { code: 'EMBEDDER_FAILED' } })
+    fails = false
+    found.get().retry()
+    await until('both', () => found.get().status === 'done')
+    expect(found.get().hits.by).toBeUndefined()
+    expect(found.get().hits[0]!.vectorScore).toBeCloseTo(1)
+  }
+  // Without words, and by meaning, there is no answer.
+  const db = await Nidus.open(fresh('no-words'), { dimension: 2 })
+  onTestFinished(() => db.close())
+  const embed = () => Promise.reject(new Error('offline'))
+  for (const [source, options] of [
+    [db, { embed }],
+    [await notes(), { embed, by: 'meaning' as const }],
+  ] as const) {
+    const found = liveSearch(source, options)
+    onTestFinished(found.subscribe(() => {}))
+    found.set('roof')
+    await until('the error', () => found.get().status === 'error')
+    expect(found.get().error).toMatchObject({ code: 'EMBEDDER_FAILED' })
+  }
+})
+
 it('asks again when another model has taken the place of the first one in a TextIndex', async () => {
   const name = fresh('reembed')
   const model = (model: string) => ({ model, dimension: 2, embed: (texts: string[]) => texts.map(() => [1, 0]) })

@@ -9,16 +9,17 @@ import { random } from '../common/model'
 import { CASES, KEPT } from '../common/text-index'
 import { OUTSIDE_KEPT } from '../common/text-index-kept'
 import { OUTSIDE } from '../common/text-index-outside'
+import { STORING, STORING_KEPT } from '../common/text-index-storing'
 
 const root = temporaryFolder('text-index')
 
 describe('TextIndex, files', () => {
-  for (const [i, [name, run]] of [...CASES, ...KEPT, ...OUTSIDE, ...OUTSIDE_KEPT].entries())
+  for (const [i, [name, run]] of [...CASES, ...KEPT, ...OUTSIDE, ...OUTSIDE_KEPT, ...STORING, ...STORING_KEPT].entries())
     it(name, () => run((path, options) => TextIndex.open(path, options), join(root, `${i}`)))
 })
 
 describe('TextIndex, memory', () => {
-  for (const [i, [name, run]] of [...CASES, ...OUTSIDE].entries())
+  for (const [i, [name, run]] of [...CASES, ...OUTSIDE, ...STORING].entries())
     it(name, () => run((path, options) => TextIndex.open(path, { store: { storage: 'memory' }, ...options }), `m${i}`))
 })
 

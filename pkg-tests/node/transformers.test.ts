@@ -116,6 +116,19 @@ describe.skipIf(!existsSync(model))('in Node', () => {
     ]
     expect(cosine(question, prefixed)).toBeCloseTo(1, 5)
     expect(cosine(question, passage)).toBeLessThan(0.99)
+    // A question waits for a batch, and not for all texts of a call.
+    const small = await transformers('mine', { ...options, batchSize: 2 })
+    const order: string[] = []
+    const texts = Array.from({ length: 9 }, (_, i) => `text ${i} of a call`)
+    const whole = Promise.resolve(small.embed(texts, { kind: 'passage' })).then((all) => (order.push('whole'), all))
+    const short = Promise.resolve(small.embed(['the roof'], { kind: 'query' })).then(() => order.push('question'))
+    const vectors = (await whole) as Float32Array
+    await short
+    expect(order).toEqual(['question', 'whole'])
+    expect(vectors).toHaveLength(9 * 384)
+    const alone = (await small.embed([texts[8]!], { kind: 'passage' })) as Float32Array
+    expect(cosine(vectors.subarray(8 * 384), alone)).toBeCloseTo(1, 2)
+    await small.close()
     // An aborted call is given up, and the next one is answered.
     const stop = new AbortController()
     const aborted = embedder.embed(['a'], { kind: 'passage', signal: stop.signal })

@@ -14,7 +14,9 @@ interface Note {
 
 export function Component({ db, index }: { db: Nidus<Note>; index: TextIndex<Note> }) {
   const { hits } = useSearch(db, 'a', { filter: { pinned: true }, prefix: true })
-  same<Same<typeof hits, Hits<Hit<Note>>>>(true)
+  hits satisfies Hits<Hit<Note>>
+  same<Same<(typeof hits)[number], Hit<Note>>>(true)
+  same<Same<typeof hits.by, 'hybrid' | 'words' | 'meaning' | undefined>>(true)
   const found = useSearch(index, 'a', { passages: 2, by: 'words' }).hits
   same<Same<(typeof found)[number], DocumentHit<Note>>>(true)
   same<Same<typeof found.by, 'hybrid' | 'words' | 'meaning' | undefined>>(true)

@@ -60,6 +60,13 @@ export async function ask(
     (source as Nidus).search(query as Query & { text: string }, { ...options, signal })
   if (typeof question !== 'string') return search(question)
   const text = question
+  /** Words answer without the model, as in a TextIndex. If they cannot, the model's error counts. */
+  const wordsAlone = async (embedderError: NidusError) => {
+    const hits = await search({ text }).catch(() => {
+      throw embedderError
+    })
+    return Object.assign(hits, { by: 'words', embedderError })
+  }
   if (by !== 'words' && by !== undefined && !embed) throw invalid(`\`by: '${by}'\` needs \`embed\` for a text`)
   if (!embed || by === 'words') return search({ text })
   let vector = vectors.known(text)
@@ -75,7 +82,12 @@ export async function ask(
         () => {},
       )
     }
-    vector = await made
+    try {
+      vector = await made
+    } catch (error) {
+      if (by === 'meaning' || !(error instanceof NidusError) || error.code !== 'EMBEDDER_FAILED') throw error
+      return wordsAlone(error)
+    }
     signal.throwIfAborted()
   }
   return search(by === 'meaning' ? vector : { text, vector })

@@ -4,6 +4,7 @@ import { describe } from '../core/wire.js'
 import { invalid } from '../errors/errors.js'
 import { SEARCH } from '../text-index/keys.js'
 import type { LiveOptions } from '../types/live.js'
+import { copyOf } from './same.js'
 
 const LIVE = { debounce: 1, refresh: 1, embed: 1, by: 1, wordsFirst: 1 } satisfies KeysOf<LiveOptions>
 const BY = ['hybrid', 'words', 'meaning']
@@ -37,5 +38,5 @@ export function checkLive(options: object | undefined, place: string, known: Kno
   if (asked.by !== undefined && !BY.includes(asked.by))
     throw invalid(`${place}: by is ${BY.map(describe).join(' or ')}, not ${describe(asked.by)}`)
   for (const key of Object.keys(asked) as (keyof typeof asked)[]) if (asked[key] === undefined) delete asked[key]
-  return { own: { debounce, refresh, embed, wordsFirst }, asked }
+  return { own: { debounce, refresh, embed, wordsFirst }, asked: copyOf(asked) }
 }

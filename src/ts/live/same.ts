@@ -27,6 +27,20 @@ export function same(a: unknown, b: unknown): boolean {
   return true
 }
 
+/**
+ * Returns a copy that stays as it is when the value is changed. It reads all that the value holds, so a framework that
+ * watches what is read sees each part. What is told apart by what it is, is not copied.
+ */
+export function copyOf<T>(value: T): T
+export function copyOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (isNumbers(value)) return value.slice()
+  if (Array.isArray(value)) return value.map(copyOf)
+  if (value instanceof Date) return new Date(value)
+  if (!isPlain(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, copyOf(each)]))
+}
+
 /** Returns a text that is the same for values that `same` calls the same. */
 export function keyOf(value: unknown): string {
   if (typeof value === 'function') return 'f'

@@ -3,7 +3,7 @@ import type { NidusError, StoreChange } from '../types/index.js'
 import type { LiveSearch, LiveStore, Searchable, SearchState } from '../types/live.js'
 import { Vectors, ask, isEmpty, type Question } from './ask.js'
 import { checkLive, type Checked } from './options.js'
-import { same } from './same.js'
+import { copyOf, same } from './same.js'
 import { checkSource, errorOf, isIndex, isLive, onChange } from './source.js'
 import { Value } from './value.js'
 
@@ -134,7 +134,7 @@ export class Search extends Value<State> {
       if (missed) this.#refresh()
       return
     }
-    this.#question = question
+    this.#question = copyOf(question)
     this.#stopAsking()
     if (isEmpty(question)) {
       this.#answered = UNANSWERED

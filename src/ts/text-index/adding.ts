@@ -100,6 +100,14 @@ interface Adding {
   report: AddReport
   progress: Progress
   signal: AbortSignal
+  /** The documents that were cut by letters, because the embedder could not count their tokens. */
+  uncounted: { documents: number; error: NidusError | undefined }
+}
+
+/** What a call stored. `uncounted` is to be thrown once that is embedded. */
+export interface StoredDocuments {
+  report: AddReport
+  uncounted: NidusError | undefined
 }
 
 /**
@@ -112,10 +120,11 @@ export async function storeDocuments<A>(
   task: Task | undefined,
   progress: Progress,
   given: AbortSignal | undefined,
-): Promise<AddReport> {
+): Promise<StoredDocuments> {
   const report: AddReport = { added: 0, unchanged: 0, passages: 0, embedded: 0 }
   const end = endOf([held.closed.signal], given)
-  const adding: Adding = { held, task, report, progress, signal: end.signal }
+  const uncounted: Adding['uncounted'] = { documents: 0, error: undefined }
+  const adding: Adding = { held, task, report, progress, signal: end.signal, uncounted }
   // A document that comes twice counts as it is last.
   let batch = new Map<string, Document>()
   let units = 0
@@ -124,7 +133,11 @@ export async function storeDocuments<A>(
     const all = [...batch.values()]
     batch = new Map()
     units = 0
-    if (all.length > 0) await held.inOrder(() => storeBatch(adding, all), end.signal)
+    if (all.length === 0) return
+    // Functions of the caller's cut, which may take long. So nobody waits for them but this call and those after it.
+    const cut = cutBatch(adding, all)
+    cut.catch(() => {}) // it is awaited below, unless the turn never comes
+    await held.inOrder(async () => storeBatch(adding, await cut), end.signal)
   }
   try {
     await forEachOf(documents, end.signal, async (given) => {
@@ -135,7 +148,7 @@ export async function storeDocuments<A>(
       if (batch.size >= BATCH.documents || units >= BATCH.units) await flush()
     })
     await flush()
-    return report
+    return { report, uncounted: whyUncounted(uncounted) }
   } catch (error) {
     if (!end.signal.aborted) await flush()
     throw told(error, report, given)
@@ -147,30 +160,47 @@ export async function storeDocuments<A>(
 /** Returns the error of a call that stored a part of its documents. It says so. */
 function told(error: unknown, { added, unchanged }: AddReport, given: AbortSignal | undefined): unknown {
   const stored = added + unchanged
-  const text = `The index has ${stored} documents of this call, and not the rest`
+  const text = `The index has ${stored === 1 ? '1 document' : `${stored} documents`} of this call, and not the rest`
   if (given?.aborted) return aborted(given, `aborted. ${text}`)
   if (stored === 0 || !(error instanceof NidusError)) return error
   return Object.assign(new NidusError(error.code, `${error.message}. ${text}`, { cause: error.cause ?? error }))
 }
 
-async function storeBatch(adding: Adding, documents: Document[]) {
-  const { held, report, progress, task, signal } = adding
+function whyUncounted({ documents, error }: Adding['uncounted']): NidusError | undefined {
+  if (!error) return undefined
+  const those = documents === 1 ? '1 document is' : `${documents} documents are`
+  const text = `${error.message}. ${those} cut by letters instead, and stored. Add them again to cut them by tokens`
+  return new NidusError('EMBEDDER_FAILED', text, { cause: error.cause ?? error })
+}
+
+/** Cuts those documents of a batch that have changed. */
+async function cutBatch(adding: Adding, documents: Document[]): Promise<CutBatch> {
+  const { held, signal } = adding
   const ids = documents.map(({ id }) => id)
   const { name } = held.current.settings.chunker
-  const batch: Cut[] = documents.map((document) => ({
+  const cuts: Cut[] = documents.map((document) => ({
     document,
     digest: digestOf(document, name),
     passages: undefined,
   }))
-  // Functions of the caller's may cut, which may take long. So it is done before anybody has to wait for the lock.
-  const early = await held.reading(({ store }) => store.firsts(ids), signal)
-  let uncut = batch.filter(({ digest }, i) => early[i]?.attrs._digest !== digest)
+  const firsts = await held.reading(({ store }) => store.firsts(ids), signal)
+  const batch: CutBatch = { cuts, failure: undefined }
+  await cutAll(
+    adding,
+    batch,
+    cuts.filter((cut, i) => !isThere(cut, firsts[i])),
+  )
+  return batch
+}
+
+async function storeBatch(adding: Adding, batch: CutBatch) {
+  const { held, report, progress, task, signal } = adding
   for (;;) {
-    const failure = await cutAll(adding, batch, uncut)
-    const written = await held.writing(({ store }) => store.exclusive(() => writeBatch(store, batch), signal), signal)
+    const { cuts } = batch
+    const written = await held.writing(({ store }) => store.exclusive(() => writeBatch(store, cuts), signal), signal)
     if ('uncut' in written) {
       // Somebody else changed these documents meanwhile.
-      uncut = written.uncut
+      await cutAll(adding, batch, written.uncut)
       continue
     }
     report.added += written.added
@@ -181,7 +211,7 @@ async function storeBatch(adding: Adding, documents: Document[]) {
     progress.unchanged = report.unchanged
     progress.passages = report.embedded
     task?.add(written.pending)
-    if (failure) throw failure.error
+    if (batch.failure) throw batch.failure.error
     progress.tell()
     return
   }
@@ -189,26 +219,44 @@ async function storeBatch(adding: Adding, documents: Document[]) {
 
 /**
  * Cuts documents of a batch. If a function of the caller's fails for one of them, takes it and those behind it out of
- * the batch, and returns the error.
+ * the batch, which remembers the error.
  */
-async function cutAll({ held, signal }: Adding, batch: Cut[], uncut: Cut[]): Promise<{ error: unknown } | undefined> {
-  for (const each of uncut)
+async function cutAll({ held, signal, uncounted }: Adding, batch: CutBatch, uncut: Cut[]) {
+  for (const cut of uncut)
     try {
-      const chunks = await chunksOf(each.document, held.current.settings, signal)
-      each.passages = passagesOf(each.document, chunks, each.digest)
+      const { document, digest } = cut
+      const { chunks, uncounted: error } = await chunksOf(document, held.current.settings, signal)
+      cut.passages = passagesOf(document, chunks, error ? byLetters(digest) : digest)
+      if (!error) continue
+      uncounted.documents++
+      uncounted.error = error
     } catch (error) {
-      batch.splice(batch.indexOf(each))
-      return { error }
+      batch.cuts.splice(batch.cuts.indexOf(cut))
+      batch.failure = { error }
+      return
     }
-  return undefined
 }
 
 /** A document, and its passages once it is cut. */
 interface Cut {
   document: Document
+  /** What the index has of the document if it is unchanged. */
   digest: string
   passages: PassageAttrs[] | undefined
 }
+
+/** Documents that are written together. `failure`: why others that came with them are not. */
+interface CutBatch {
+  cuts: Cut[]
+  failure: { error: unknown } | undefined
+}
+
+/** The digest of a document that was cut by letters. It is another one, so the document is cut anew when it is added. */
+const byLetters = (digest: string) => `${digest} by letters`
+
+/** Returns whether the index has a document as it is cut, or as it would be cut. */
+const isThere = ({ digest, passages }: Cut, first: Stored | undefined) =>
+  first !== undefined && first.attrs._digest === (passages ? passages[0]._digest : digest)
 
 interface Written {
   added: number
@@ -218,13 +266,13 @@ interface Written {
 }
 
 /** Writes the passages of documents that have changed. Writes nothing if some of those are not cut yet. */
-async function writeBatch(store: PassageStore, batch: Cut[]): Promise<Written | { uncut: Cut[] }> {
-  const firsts = await store.firsts(batch.map(({ document }) => document.id))
+async function writeBatch(store: PassageStore, cuts: Cut[]): Promise<Written | { uncut: Cut[] }> {
+  const firsts = await store.firsts(cuts.map(({ document }) => document.id))
   const unchanged: Stored[] = []
-  const changed = batch.flatMap((cut, i) => {
+  const changed = cuts.flatMap((cut, i) => {
     const first = firsts[i]
-    if (first?.attrs._digest !== cut.digest) return [{ cut, before: first?.attrs }]
-    unchanged.push(first)
+    if (!isThere(cut, first)) return [{ cut, before: first?.attrs }]
+    unchanged.push(first!)
     return []
   })
   const uncut = changed.map(({ cut }) => cut).filter(({ passages }) => !passages)

@@ -1,5 +1,5 @@
 import { checkKeys } from '../arguments/keys.js'
-import { invalid } from '../errors/errors.js'
+import { NidusError, invalid } from '../errors/errors.js'
 import type { Chunk } from '../types/text-index.js'
 import { chunk } from './chunks/index.js'
 import { countTokens } from './embedder.js'
@@ -8,15 +8,32 @@ import type { Document } from './records.js'
 import type { Settings } from './settings.js'
 import { waitingFor } from './waiting.js'
 
-/** Cuts a document into passages. `signal` ends the wait for functions of the caller's. */
+/** The passages of a document. `uncounted`: why its tokens are estimated by letters, if the embedder counts them. */
+export interface Chunks {
+  chunks: Chunk[]
+  uncounted?: NidusError
+}
+
+/**
+ * Cuts a document into passages. `signal` ends the wait for functions of the caller's. A model that cannot be reached
+ * counts no tokens. Then they are estimated by letters, so that the words are found all the same.
+ */
 export async function chunksOf(
   { id, text, format }: Document,
   { chunker, embedder }: Settings,
   signal: AbortSignal,
-): Promise<Chunk[]> {
+): Promise<Chunks> {
   if (!chunker.own) {
-    const count = embedder?.countTokens && ((texts: string[]) => countTokens(embedder, texts, signal))
-    return chunk(text, format, chunker.sizes, count)
+    const estimated = () => chunk(text, format, chunker.sizes)
+    if (!embedder?.countTokens) return { chunks: await estimated() }
+    try {
+      return {
+        chunks: await chunk(text, format, chunker.sizes, (texts) => countTokens(embedder, texts, signal)),
+      }
+    } catch (error) {
+      if (!(error instanceof NidusError) || error.code !== 'EMBEDDER_FAILED') throw error
+      return { chunks: await estimated(), uncounted: error }
+    }
   }
   const own = chunker.own
   const chunks = await waitingFor(`add: document "${id}": the chunker`, () => own({ id, text, format }), signal)
@@ -24,7 +41,7 @@ export async function chunksOf(
   chunks.forEach((given: Chunk | undefined | null, i) =>
     checkChunk(given, text, `add: document "${id}": chunk ${i} of the chunker`),
   )
-  return chunks
+  return { chunks }
 }
 
 function checkChunk(given: Chunk | undefined | null, text: string, who: string) {

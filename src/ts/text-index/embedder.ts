@@ -3,8 +3,8 @@ import type { EmbedOptions, Embedder } from '../types/text-index.js'
 import { unlessEnded } from './waiting.js'
 
 const BATCH = 16
-/** How long the end of an embedder is waited for, in milliseconds. It is the caller's code and may hang. */
-const CLOSING = 5000
+/** How long `close` waits for functions of the caller's, in milliseconds. They may hang. */
+export const CLOSING = 5000
 
 const embedderFailed = (model: string, what: string, cause?: unknown) =>
   new NidusError('EMBEDDER_FAILED', `the embedder "${model}" ${what}`, { cause })
@@ -125,9 +125,15 @@ const PROBE = 'text'
 
 /**
  * Embeds passages in batches. If a batch fails, its texts are embedded one by one, so that one that is refused does not
- * block the others. If the embedder fails for every text, throws its error.
+ * block the others. If the embedder fails for every text, throws its error. `onBatch` is called after each batch with
+ * all that is made.
  */
-export async function embedPassageTexts(embedder: Embedder, texts: string[], signal: AbortSignal): Promise<Made> {
+export async function embedPassageTexts(
+  embedder: Embedder,
+  texts: string[],
+  signal: AbortSignal,
+  onBatch?: (made: Made) => Promise<void>,
+): Promise<Made> {
   const made: Made = { vectors: new Map(), refused: new Map() }
   // A batch is padded to its longest text, so texts of similar length form a batch.
   const order = [...texts.keys()]
@@ -158,6 +164,7 @@ export async function embedPassageTexts(embedder: Embedder, texts: string[], sig
           made.refused.set(i, refusal as NidusError)
         })
     }
+    await onBatch?.(made)
   }
   return made
 }

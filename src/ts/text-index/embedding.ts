@@ -1,41 +1,61 @@
 import type { Held } from './current.js'
-import { embedPassageTexts } from './embedder.js'
+import { embedPassageTexts, type Made } from './embedder.js'
 import type { Stored } from './passage-store.js'
 import { COLLECTION, embeddedText, type PassageAttrs } from './records.js'
 import type { Refusals } from './refusals.js'
 import { endOf } from './waiting.js'
 
-/** The number of batches whose passages are read and written together. */
+/** The number of batches whose passages are read together. */
 export const BATCHES = 4
+
+/** Vectors are stored once they are so old, in milliseconds, so that a slow model loses little if the page is closed. */
+const UNSTORED = 1000
 
 /**
  * Embeds passages and stores their vectors. Passages that meanwhile have a vector, another text, or are gone, are left
- * as they are. So are all, if the model is changed meanwhile: the change makes their vectors.
+ * as they are. So are all, if the model is changed meanwhile: the change makes their vectors. `onStored` is called with
+ * the number of passages whose vectors were stored before all were made.
  */
-export async function embedPassages(held: Held, ids: string[], refusals: Refusals, signal: AbortSignal) {
+export async function embedPassages(
+  held: Held,
+  ids: string[],
+  refusals: Refusals,
+  signal: AbortSignal,
+  onStored: (passages: number) => void,
+) {
   const { current } = held
   const end = endOf([signal, current.replaced.signal])
   try {
     const found = await held.reading(({ store }) => store.get(ids), end.signal)
     const waiting = found.filter((found): found is Stored => found?.attrs._pending === true)
+    const write = async ({ store }: typeof current, vectors: Made['vectors']) => {
+      const made = [...vectors]
+      const now = await store.get(made.map(([i]) => waiting[i].id))
+      const records = made.flatMap(([i, vector], n) => {
+        const attrs = now[n]?.attrs
+        const { id, attrs: before } = waiting[i]
+        return attrs?._pending && attrs._hash === before._hash ? [{ id, vector, attrs: withVector(attrs) }] : []
+      })
+      if (records.length > 0) await store.writing((db) => db.upsert(COLLECTION, records))
+    }
+    const store = ({ vectors }: Made) =>
+      held.writing(async (now) => {
+        if (now === current) await now.store.exclusive(() => write(now, vectors), end.signal)
+      }, end.signal)
+    let stored = performance.now()
     const { vectors, refused } = await embedPassageTexts(
       current.settings.embedder!,
       waiting.map(({ attrs }) => embeddedText(attrs)),
       end.signal,
+      async (made) => {
+        if (performance.now() - stored < UNSTORED || made.vectors.size === 0) return
+        await store(made)
+        onStored(made.vectors.size)
+        made.vectors.clear()
+        stored = performance.now()
+      },
     )
-    const write = async ({ store }: typeof current) => {
-      const now = await store.get(waiting.map(({ id }) => id))
-      const records = waiting.flatMap(({ id, attrs: { _hash } }, i) => {
-        const attrs = now[i]?.attrs
-        const vector = vectors.get(i)
-        if (!vector || !attrs?._pending || attrs._hash !== _hash) return []
-        return [{ id, vector, attrs: withVector(attrs) }]
-      })
-      if (records.length > 0) await store.writing((db) => db.upsert(COLLECTION, records))
-    }
-    await held.writing(async (now) => {
-      if (now === current) await now.store.exclusive(() => write(now), end.signal)
-    }, end.signal)
+    if (vectors.size > 0) await store({ vectors, refused })
     for (const [i, error] of refused) refusals.add(waiting[i].id, waiting[i].attrs, error)
   } catch (error) {
     if (signal.aborted || !current.replaced.signal.aborted) throw error

@@ -1,13 +1,16 @@
 import { checkSignal } from '../arguments/input.js'
 import { checkName, checkOptions } from '../arguments/options.js'
-import { aborted, closedError, invalid } from '../errors/errors.js'
+import { isPlainObject } from '../core/wire.js'
+import { NidusError, aborted, closedError, invalid, messageOf } from '../errors/errors.js'
 import { Serial } from '../runtime/serial.js'
-import type { Attrs, Nidus } from '../types/index.js'
+import type { Attrs, Filter, Nidus } from '../types/index.js'
 import type {
   AddOptions,
   AddReport,
   DocumentInput,
+  DocumentListOptions,
   Embedder,
+  ListedDocument,
   StoredDocument,
   TextHits,
   TextIndexOptions,
@@ -16,18 +19,18 @@ import type {
 } from '../types/text-index.js'
 import { storeDocuments } from './adding.js'
 import { Held, type Current } from './current.js'
-import { batchSize, closeEmbedder, promisedEmbedder } from './embedder.js'
+import { CLOSING, batchSize, closeEmbedder, promisedEmbedder } from './embedder.js'
 import { BATCHES } from './embedding.js'
-import { ADD } from './keys.js'
+import { ADD, LIST } from './keys.js'
 import { openCurrent } from './opening.js'
 import type { NidusClass } from './passage-store.js'
 import { Progress } from './progress.js'
 import { EmbedQueue, type Task } from './queue.js'
-import { COLLECTION, documentOf, passageIds } from './records.js'
+import { COLLECTION, documentOf, listedOf, passageIds, type PassageAttrs } from './records.js'
 import { changeModel } from './reembedding.js'
 import { checkSearch, searchDocuments } from './searching.js'
 import { settingsOf } from './settings.js'
-import { endOf, inTurn, unlessEnded } from './waiting.js'
+import { endOf, inTurn, settled, unlessEnded } from './waiting.js'
 
 /** Returns the class of an index whose stores are opened by `Class`. */
 export function textIndexOf(Class: NidusClass) {
@@ -42,13 +45,16 @@ export function textIndexOf(Class: NidusClass) {
     readonly #queue: EmbedQueue
     /** Changes of the model, one after the other. */
     readonly #changes = new Serial()
+    /** Calls that are storing or removing documents. */
+    readonly #writes = new Set<Promise<unknown>>()
     #closing: Promise<void> | undefined
 
     private constructor(current: Current) {
       this.#held = new Held(current)
       this.#queue = new EmbedQueue(this.#held, () => BATCHES * batchSize(this.#held.current.settings.embedder!))
       const { embedder, resume } = current.settings
-      if (embedder && resume) void this.embedAll().catch(() => {}) // `state` tells what is left
+      // `state` tells what is left if it fails.
+      if (embedder && resume) void this.#embedAll(new Progress('open', undefined), undefined, false).catch(() => {})
     }
 
     get db(): Nidus {
@@ -61,32 +67,48 @@ export function textIndexOf(Class: NidusClass) {
     ): Promise<AddReport> {
       const { onProgress, signal } = checkAdd(options, 'add')
       const progress = new Progress('add', onProgress)
-      if (!this.#held.current.settings.embedder) {
-        const report = await storeDocuments(this.#held, documents, undefined, progress, signal)
-        return { ...report, embedded: 0 }
+      if (this.#closing) throw closedError(this.db.name)
+      const store = (task?: Task) => {
+        const storing = storeDocuments(this.#held, documents, task, progress, signal)
+        return isEndless(documents) ? storing : this.#writing(storing)
       }
-      return this.#embedding(progress, signal, false, (task) =>
-        storeDocuments(this.#held, documents, task, progress, signal),
-      )
+      if (!this.#held.current.settings.embedder) return { ...(await store()).report, embedded: 0 }
+      const { report, uncounted } = await this.#embedding(progress, signal, { all: false, waited: true }, store)
+      if (uncounted) throw uncounted
+      return report
+    }
+
+    /** `close` waits for such work. */
+    async #writing<T>(work: Promise<T>): Promise<T> {
+      this.#writes.add(work)
+      try {
+        return await work
+      } finally {
+        this.#writes.delete(work)
+      }
     }
 
     /** Resolves once `store` has, and the passages that it adds to its task are embedded. */
     async #embedding<T>(
       progress: Progress,
       signal: AbortSignal | undefined,
-      all: boolean,
+      { all, waited }: { all: boolean; waited: boolean },
       store: (task: Task) => Promise<T>,
     ): Promise<T> {
-      const task = this.#queue.begin(all, (done) => {
+      const task = this.#queue.begin(all, waited, (done) => {
         progress.embedded = done
         progress.tell()
       })
       const stored = all ? 'what is embedded is kept' : 'all documents of this call are stored'
       const end = endOf([], signal, (signal) => aborted(signal, `aborted: ${stored}, and the rest is embedded later`))
+      const { signal: closed } = this.#held.closed
       try {
         progress.beginEmbedding()
         const result = await store(task)
-        await unlessEnded(task.end(), end.signal)
+        await unlessEnded(task.end(), end.signal).catch((error: unknown) => {
+          if (error !== closed.reason) throw error
+          throw new NidusError('CLOSED', `${messageOf(error)}: ${stored}, and the next opening embeds the rest`)
+        })
         // Some of its passages may have been embedded with those of another call.
         progress.finish()
         return result
@@ -101,8 +123,11 @@ export function textIndexOf(Class: NidusClass) {
     async embedAll(options?: AddOptions): Promise<void> {
       const { onProgress, signal } = checkAdd(options, 'embedAll')
       if (!this.#held.current.settings.embedder) throw invalid('embedAll: the index was opened without an embedder')
-      const progress = new Progress('embedAll', onProgress)
-      await this.#embedding(progress, signal, true, async () => {
+      await this.#embedAll(new Progress('embedAll', onProgress), signal, true)
+    }
+
+    async #embedAll(progress: Progress, signal: AbortSignal | undefined, waited: boolean) {
+      await this.#embedding(progress, signal, { all: true, waited }, async () => {
         const { pending, documents } = await this.state().then(({ passages, embedded, documents }) => ({
           pending: passages - embedded,
           documents,
@@ -124,9 +149,12 @@ export function textIndexOf(Class: NidusClass) {
         if (passages.length > 0) await store.writing((db) => db.delete(COLLECTION, passages))
         return firsts.length
       }
+      if (this.#closing) throw closedError(this.db.name)
       const held = this.#held
-      return held.inOrder(() =>
-        held.writing((current) => current.store.exclusive(() => remove(current), held.closed.signal)),
+      return this.#writing(
+        held.inOrder(() =>
+          held.writing((current) => current.store.exclusive(() => remove(current), held.closed.signal)),
+        ),
       )
     }
 
@@ -144,6 +172,15 @@ export function textIndexOf(Class: NidusClass) {
         const rest = (await store.get(passageIds(id, 1, _of))).filter((passage) => passage !== undefined)
         return documentOf<A>([first, ...rest].map(({ attrs }) => attrs))
       })
+    }
+
+    async list(options?: DocumentListOptions<A>): Promise<ListedDocument<A>[]> {
+      const { filter, ...rest } = checkOptions(options, LIST, 'list') as DocumentListOptions
+      if (filter !== undefined && !isPlainObject(filter)) throw invalid('list: `filter` is a plain object')
+      const firsts = { _n: 0 } as Filter
+      const only = filter === undefined ? firsts : { $and: [firsts, filter] }
+      const found = await this.#held.reading(({ store }) => store.db.list(COLLECTION, { ...rest, filter: only }))
+      return found.map(({ attrs }) => listedOf<A>(attrs as PassageAttrs))
     }
 
     async reembed(given: Embedder | PromiseLike<Embedder>, options?: AddOptions): Promise<void> {
@@ -196,6 +233,7 @@ export function textIndexOf(Class: NidusClass) {
     }
 
     async #close() {
+      await settled(this.#writes, CLOSING)
       this.#held.closed.abort(closedError(this.db.name))
       // A change of the model that is under way ends soon, and may still replace the store.
       await this.#changes.idle
@@ -211,6 +249,13 @@ export function textIndexOf(Class: NidusClass) {
     }
   }
 }
+
+/** Returns whether documents come one by one from something that may never end. */
+const isEndless = (documents: unknown) =>
+  !Array.isArray(documents) &&
+  typeof documents === 'object' &&
+  documents !== null &&
+  (Symbol.asyncIterator in documents || Symbol.iterator in documents)
 
 function checkAdd(given: AddOptions | undefined, place: string): AddOptions {
   const { onProgress, signal } = checkOptions(given, ADD, place) as AddOptions

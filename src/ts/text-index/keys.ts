@@ -5,6 +5,7 @@ import type {
   ChunkOptions,
   Chunker,
   DocumentInput,
+  DocumentListOptions,
   TextIndexOptions,
   TextSearchOptions,
 } from '../types/text-index.js'
@@ -14,6 +15,13 @@ export const CHUNKS = { size: 1, overlap: 1 } satisfies KeysOf<ChunkOptions>
 export const CHUNKER = { name: 1, chunk: 1 } satisfies KeysOf<Chunker>
 export const CHUNK = { text: 1, start: 1, end: 1, headings: 1 } satisfies KeysOf<Chunk>
 export const DOCUMENT = { id: 1, text: 1, title: 1, format: 1, attrs: 1 } satisfies KeysOf<DocumentInput>
+export const LIST = {
+  filter: 1,
+  orderBy: 1,
+  offset: 1,
+  limit: 1,
+  signal: 1,
+} satisfies KeysOf<DocumentListOptions>
 export const ADD = { onProgress: 1, signal: 1 } satisfies KeysOf<AddOptions>
 export const SEARCH = {
   topK: 1,

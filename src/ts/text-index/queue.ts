@@ -21,10 +21,13 @@ export class Task {
   resolve!: () => void
   reject!: (error: unknown) => void
   readonly onDone: (done: number) => void
+  /** Whether somebody waits for it. */
+  readonly waited: boolean
   readonly #wake: () => void
 
-  constructor(all: boolean, onDone: (done: number) => void, wake: () => void) {
+  constructor(all: boolean, waited: boolean, onDone: (done: number) => void, wake: () => void) {
     this.more = all
+    this.waited = waited
     this.onDone = onDone
     this.#wake = wake
     this.over = new Promise<void>((resolve, reject) => {
@@ -54,7 +57,10 @@ export class Task {
   }
 }
 
-/** The calls that wait for vectors, and the loop that makes them: one step after the other, the oldest call first. */
+/**
+ * The calls that wait for vectors, and the loop that makes them: one step after the other, the oldest call first. What
+ * nobody waits for comes last.
+ */
 export class EmbedQueue {
   readonly #held: Held
   readonly #atOnce: () => number
@@ -95,9 +101,9 @@ export class EmbedQueue {
     this.#paused = undefined
   }
 
-  /** Begins a call. With `all`, it waits for all passages that have no vector. */
-  begin(all: boolean, onDone: (done: number) => void): Task {
-    const task = new Task(all, onDone, () => {
+  /** Begins a call. With `all`, it embeds all passages that have no vector. `waited`: whether somebody waits for it. */
+  begin(all: boolean, waited: boolean, onDone: (done: number) => void): Task {
+    const task = new Task(all, waited, onDone, () => {
       if (this.#tasks.includes(task)) this.#running ??= Promise.resolve().then(() => this.#run())
     })
     this.#tasks.push(task)
@@ -116,7 +122,8 @@ export class EmbedQueue {
     try {
       while (!closed.aborted) {
         for (const task of this.#tasks.filter(({ ended, hasWork }) => ended && !hasWork)) this.#finish(task)
-        const task = this.#tasks.find(({ hasWork }) => hasWork)
+        const working = this.#tasks.filter(({ hasWork }) => hasWork)
+        const task = working.find(({ waited }) => waited) ?? working[0]
         if (!task) return
         if (this.#paused) {
           await unlessEnded(this.#paused.promise, closed).catch(() => {})
@@ -139,12 +146,17 @@ export class EmbedQueue {
     const abort = new AbortController()
     this.#step = { task, abort }
     const end = endOf([this.#held.closed.signal, abort.signal])
+    let left: number
     try {
       const ids = await this.#take(task, end.signal)
       if (ids.length === 0) return
       const before = task.refusals.size
-      await embedPassages(this.#held, ids, task.refusals, end.signal)
-      task.done += ids.length - (task.refusals.size - before)
+      let told = 0
+      await embedPassages(this.#held, ids, task.refusals, end.signal, (stored) => {
+        told += stored
+        this.#tell(task, stored)
+      })
+      left = ids.length - told - (task.refusals.size - before)
     } catch (error) {
       // The others would most likely fail as well, and slowly.
       if (!end.signal.aborted) for (const each of this.#tasks.splice(0)) each.reject(error)
@@ -153,6 +165,11 @@ export class EmbedQueue {
       end.release()
       this.#step = undefined
     }
+    this.#tell(task, left)
+  }
+
+  #tell(task: Task, embedded: number) {
+    task.done += embedded
     try {
       task.onDone(task.done)
     } catch (error) {

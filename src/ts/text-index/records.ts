@@ -1,6 +1,6 @@
 import { invalid } from '../errors/errors.js'
 import type { Attrs, AttrValue } from '../types/attrs.js'
-import type { Chunk, Passage, StoredDocument, TextFormat } from '../types/text-index.js'
+import type { Chunk, ListedDocument, Passage, StoredDocument, TextFormat } from '../types/text-index.js'
 import { hashOf } from './hash.js'
 
 /** The collection with all passages. Each is a record. */
@@ -106,6 +106,13 @@ export function passagesOf(document: Document, chunks: Chunk[], digest: string):
 export function attrsOf<A>(attrs: PassageAttrs): A {
   return Object.fromEntries(Object.entries(attrs).filter(([key]) => !isOwn(key))) as A
 }
+
+export const listedOf = <A>(first: PassageAttrs): ListedDocument<A> => ({
+  id: first._doc,
+  title: first.title,
+  attrs: attrsOf<A>(first),
+  passages: first._of ?? 1,
+})
 
 export const passageOf = ({ text, headings, _start, _end, _n }: PassageAttrs): Passage => ({
   text,

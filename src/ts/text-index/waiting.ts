@@ -11,6 +11,16 @@ export function unlessEnded<T>(promise: PromiseLike<T> | T, signal: AbortSignal)
   })
 }
 
+/** Resolves once all of these promises are settled, or after so many milliseconds. */
+export async function settled(all: Iterable<Promise<unknown>>, milliseconds: number): Promise<void> {
+  const promises = [...all]
+  if (promises.length === 0) return
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)))
+  await Promise.race([Promise.allSettled(promises), late])
+  clearTimeout(timer)
+}
+
 /**
  * Gives `work` to `run`, which begins it in its turn. `signal` ends the wait for the turn, for its reason. It does not
  * end work that has begun.

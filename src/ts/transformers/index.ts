@@ -210,6 +210,7 @@ export const transformersWith =
       dtype,
       device,
       pooling,
+      batchSize,
       models: address('models'),
       runtime: address('runtime'),
       library: address('library'),

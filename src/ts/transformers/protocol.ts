@@ -4,6 +4,8 @@ export interface Start {
   dtype: string
   device: 'auto' | 'webgpu' | 'wasm' | 'cpu'
   pooling: 'mean' | 'cls'
+  /** So many texts are embedded at once. */
+  batchSize: number
   models: string | undefined
   runtime: string | undefined
   library: string | undefined

@@ -28,12 +28,19 @@ export interface Library {
   FeatureExtractionPipeline: new (parts: { task: string; model: unknown; tokenizer: Tokenizer }) => Extractor
 }
 
-type Job = Extract<ToWorker, { id: number }> & { type: 'embed' | 'count' | 'dimension' }
+/** Texts to embed, and the vectors that are made so far. */
+interface Embedding {
+  id: number
+  texts: string[]
+  question: boolean
+  made: Float32Array[]
+}
 interface Loaded {
   tokenizer: Promise<Tokenizer>
   dimension: Promise<number>
   extractor: Promise<Extractor>
   pooling: string
+  batchSize: number
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error))
@@ -44,12 +51,12 @@ export function serve(
   libraryOf: (address: string | undefined) => Promise<Library>,
 ): (message: ToWorker) => void {
   let loaded: Loaded | undefined
-  let jobs: Extract<Job, { type: 'embed' }>[] = []
+  let jobs: Embedding[] = []
   let busy = false
 
-  const answer = (id: number, making: Promise<number | number[] | Float32Array>) =>
+  const answer = (id: number, making: Promise<number | number[]>) =>
     making.then(
-      (value) => say({ type: 'answer', id, value }, value instanceof Float32Array ? [value.buffer as ArrayBuffer] : []),
+      (value) => say({ type: 'answer', id, value }, []),
       (error: unknown) => say({ type: 'error', id, message: messageOf(error) }, []),
     )
 
@@ -57,10 +64,14 @@ export function serve(
     const tokenizer = await loaded!.tokenizer
     return texts.map((text) => tokenizer.encode(text, { add_special_tokens: false }).length)
   }
-  const embed = async (texts: string[]) => {
-    const { extractor, pooling } = loaded!
-    const { data } = await (await extractor)(texts, { pooling, normalize: true })
-    return Float32Array.from(data)
+  /** Embeds the next texts of a job. Returns its vectors once they are whole. */
+  const embedSome = async ({ texts, made }: Embedding) => {
+    const { extractor, pooling, batchSize } = loaded!
+    const at = made.length * batchSize
+    const batch = texts.slice(at, at + batchSize)
+    const { data } = await (await extractor)(batch, { pooling, normalize: true })
+    made.push(Float32Array.from(data))
+    return at + batch.length < texts.length ? undefined : joined(made)
   }
 
   /** Embeds what waits. A question waits for the batch that is being embedded, and for nothing else. */
@@ -70,8 +81,17 @@ export function serve(
     for (;;) {
       const job = jobs.find(({ question }) => question) ?? jobs[0]
       if (!job) break
-      jobs = jobs.filter((each) => each !== job)
-      await answer(job.id, embed(job.texts))
+      const over = () => (jobs = jobs.filter((each) => each !== job))
+      try {
+        const whole = await embedSome(job)
+        if (whole) {
+          over()
+          say({ type: 'answer', id: job.id, value: whole }, [whole.buffer])
+        }
+      } catch (error) {
+        over()
+        say({ type: 'error', id: job.id, message: messageOf(error) }, [])
+      }
       // Messages that arrived meanwhile are received now.
       await new Promise((resolve) => setTimeout(resolve))
     }
@@ -82,7 +102,7 @@ export function serve(
     if (message.type === 'start') {
       loaded = load(message.start, say, libraryOf)
     } else if (message.type === 'embed') {
-      jobs.push(message)
+      jobs.push({ ...message, made: [] })
       void work()
     } else if (message.type === 'count') void answer(message.id, count(message.texts))
     else if (message.type === 'dimension') void answer(message.id, loaded!.dimension)
@@ -90,8 +110,18 @@ export function serve(
   }
 }
 
+function joined(parts: Float32Array[]): Float32Array<ArrayBuffer> {
+  const whole = new Float32Array(parts.reduce((length, part) => length + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
 function load(
-  { model, dtype, device, pooling, models, runtime, library: address }: Start,
+  { model, dtype, device, pooling, batchSize, models, runtime, library: address }: Start,
   say: (message: FromWorker, transfer: ArrayBuffer[]) => void,
   libraryOf: (address: string | undefined) => Promise<Library>,
 ): Loaded {
@@ -151,7 +181,7 @@ function load(
   })()
   extractor.catch((error: unknown) => say({ type: 'failed', message: messageOf(error) }, []))
   for (const each of [tokenizer, dimension]) each.catch(() => {}) // whoever asks gets the error
-  return { tokenizer, dimension, extractor, pooling }
+  return { tokenizer, dimension, extractor, pooling, batchSize }
 }
 
 async function hasGpu(): Promise<boolean> {

@@ -16,12 +16,15 @@ export type Searchable = Nidus<any> | TextIndex<any>
 /** A question for a source: what its `search` takes. With no question, or an empty text, nothing is searched. */
 export type QuestionOf<T> = (T extends TextIndex<any> ? string : string | Vector | Query) | null | undefined
 
-/** The hits of a source. The list is empty until the first answer. */
+/**
+ * The hits of a source. The list is empty until the first answer. `by` and `embedderError` of a store's hits are there
+ * only if `embed` failed and words answered alone.
+ */
 export type HitsOf<T> =
   T extends TextIndex<infer A>
     ? DocumentHit<A>[] & Partial<Pick<TextHits<A>, 'by' | 'embedded' | 'embedderError'>>
     : T extends Nidus<infer S>
-      ? Hits<HitIn<S>>
+      ? Hits<HitIn<S>> & Partial<Pick<TextHits, 'by' | 'embedderError'>>
       : never
 
 /** The options of a source's own `search`. */
@@ -43,7 +46,8 @@ export interface LiveOptions {
   refresh?: number | false
   /**
    * Makes the vector of a question that is a text, for a store. One text is embedded at a time: while somebody types,
-   * only the latest text waits. A `TextIndex` has an embedder of its own.
+   * only the latest text waits. If it fails, words answer alone: `hits.by` is `'words'` then, and `hits.embedderError`
+   * says why. A `TextIndex` has an embedder of its own.
    */
   embed?: (text: string, options: { signal: AbortSignal }) => PromiseLike<Vector> | Vector
   /**

@@ -4,6 +4,7 @@
  */
 import type { Attrs, Filter } from './attrs.js'
 import type { Nidus, OpenOptions } from './index.js'
+import type { ListOptions } from './search.js'
 import type { TextMatch, TextOptions } from './text.js'
 import type { Vector } from './vector.js'
 
@@ -122,10 +123,14 @@ export interface AddOptions {
 export interface AddReport {
   /** The number of documents that are new or have changed. */
   added: number
-  /** The number of documents that were as they were already. Nothing of them was written or embedded. */
+  /** The number of documents that were as they were already. Nothing of them was written. */
   unchanged: number
-  /** The number of passages of the added documents, and how many of those had to be embedded. */
+  /** The number of passages of the added documents. */
   passages: number
+  /**
+   * The number of passages that had to be embedded. With those of unchanged documents that an earlier call had stored
+   * and not embedded, there may be more than `passages`.
+   */
   embedded: number
 }
 
@@ -213,6 +218,20 @@ export interface StoredDocument<A = Attrs> {
   passages: Passage[]
 }
 
+export interface DocumentListOptions<A = Attrs> extends Pick<
+  ListOptions<A>,
+  'filter' | 'orderBy' | 'offset' | 'limit' | 'signal'
+> {}
+
+/** A document in a list. */
+export interface ListedDocument<A = Attrs> {
+  id: string
+  title: string | undefined
+  attrs: A
+  /** The number of its passages. */
+  passages: number
+}
+
 export interface TextIndexState {
   /** The model of the vectors, or undefined if the index has none. */
   model: string | undefined
@@ -263,6 +282,9 @@ export class TextIndex<A = Attrs> {
    * one step: a search finds the old one or the new one. A document that has not changed costs next to nothing, and in
    * one that has changed only the new passages are embedded.
    *
+   * If the embedder cannot count tokens, for example because a model cannot be fetched, the documents are cut by letters
+   * and stored, and then the call rejects with `EMBEDDER_FAILED`.
+   *
    * `documents` can be an iterable of any length. It is read as the work goes on, so memory stays bounded.
    *
    * ```js
@@ -299,6 +321,15 @@ export class TextIndex<A = Attrs> {
    */
   get(id: string): Promise<StoredDocument<A> | undefined>
   /**
+   * Returns the documents as a list: all of them, or those that match a filter. They are ordered by attributes, or else
+   * by their ids. Their texts are not among them: `get` has those.
+   *
+   * ```js
+   * const newest = await notes.list({ filter: { tag: 'home' }, orderBy: { at: 'desc' }, limit: 20 })
+   * ```
+   */
+  list(options?: DocumentListOptions<A>): Promise<ListedDocument<A>[]>
+  /**
    * Embeds the passages that are not embedded yet. `open` does this by itself, unless `resume` is false.
    *
    * ```js
@@ -331,7 +362,10 @@ export class TextIndex<A = Attrs> {
    * ```
    */
   state(): Promise<TextIndexState>
-  /** Ends embedding, closes the store and the embedder. Further calls of `close` do nothing. */
+  /**
+   * Ends embedding, closes the store and the embedder. Documents that were given to `add` before, alone or as a list, are
+   * stored first. It waits for a chunker or an embedder at most five seconds. Further calls of `close` do nothing.
+   */
   close(): Promise<void>
   /** Closes the index, as `close` does. */
   [Symbol.asyncDispose](): Promise<void>
