@@ -139,6 +139,7 @@ export async function callsOfTextIndex(Index: typeof TextIndex, newName: () => s
     'TextIndex.add(documents)': (o) => index.add({ ...('id' in o ? {} : { id: 'a' }), text: 'x', ...o } as never),
     'TextIndex.add(options)': (o) => index.add({ id: 'a', text: 'x' }, o),
     'TextIndex.search(options)': (o) => index.search('x', o),
+    'TextIndex.list(options)': (o) => index.list(o),
     'TextIndex.embedAll(options)': (o) => index.embedAll(o),
     // Another storage has room for a second store. What is wrong is told before it is asked for.
     'TextIndex.reembed(options)': (o) =>

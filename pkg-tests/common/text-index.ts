@@ -214,6 +214,9 @@ export const CASES: Case[] = [
         'a',
       ])
         expect([bad, await codeOf(() => index.add(bad as never))]).toEqual([bad, 'INVALID_ARGUMENT'])
+      await expect(index.add({ id: 'a', text: 'a', attrs: { x: {} } } as never)).rejects.toThrow(
+        'document "a": attribute "x" is an object',
+      )
       for (const bad of [{ topk: 1 }, { by: 'sense' }, { passages: 0 }, { onWords: 1 }, { topK: -1 }])
         expect([bad, await codeOf(() => index.search('a', bad as never))]).toEqual([bad, 'INVALID_ARGUMENT'])
       for (const bad of [{ embeder: 1 }, { chunks: { size: 3 } }, { store: { dimension: 3 } }, { embedder: {} }])

@@ -217,6 +217,10 @@ describe('an option', () => {
     [['search', 's', '--vector', '[1]', '--min-score', 'x'], '--min-score must be a number'],
     [['inspect', 's', '--json=yes'], '--json takes no value'],
     [['inspect', 's', 'more'], 'inspect does not know what to do with "more"'],
+    [
+      ['search', 's', 'roof'],
+      'search does not know what to do with "roof" (words to search for are written --text \'words\')',
+    ],
     [['insepct', 's'], 'there is no command "insepct": did you mean `inspect`?'],
   ])('that is of no use is refused: %j', async (args, message) => {
     await fine('import', 's', write('{"id":"a","vector":[1]}'))

@@ -12,22 +12,20 @@ const blocks = [...guide.matchAll(/<!-- runs: react -->\n+```jsx\n(.*?)```/gs)].
 /** For each component: what is there before, how it is shown, what is typed, and what is shown then. */
 const RUNS = [
   {
-    before: `const db = await Nidus.open('notes', { dimension: 3 })
-      await db.setText('notes', 'text')
-      await db.upsert('notes', { id: 'a', vector: [1, 0, 0], attrs: { text: 'the roof leaks' } })
-      await db.close()`,
-    shown: 'h(Notes)',
-    typed: 'roo',
-    text: 'donethe roof leaks',
-  },
-  {
-    before: `const embedder = { model: 'm', dimension: 3, embed: (texts) => texts.map(() => [1, 0, 0]) }
-      const index = await TextIndex.open('texts', { embedder })
+    before: `const index = await open('notes')
       await index.add({ id: 'a', text: 'The roof leaks.' })
       await index.close()`,
-    shown: 'h(Texts, { embedder })',
+    shown: 'h(Notes)',
+    typed: 'roo',
+    text: 'doneThe roof leaks.Keep',
+  },
+  {
+    before: `const db = await open('texts')
+      await db.upsert('texts', { id: 'a', vector: [1, 0, 0], attrs: { text: 'the roof leaks', tag: 'home' } })
+      await db.close()`,
+    shown: 'h(Texts, { embed: () => [1, 0, 0] })',
     typed: 'roof',
-    text: 'The roof leaks.',
+    text: 'home (1)the roof leaks',
   },
   {
     before: `const db = await Nidus.open('vectors', { dimension: 3 })
@@ -39,11 +37,13 @@ const RUNS = [
   },
 ]
 
+const MODEL = `export const transformers = async () =>
+  ({ model: 'm', dimension: 3, embed: (texts) => texts.map(() => [1, 0, 0]) })`
+
 const script = (block: string, { before, shown, typed }: (typeof RUNS)[number]) => `
   import { createElement as h, StrictMode } from 'react'
   import { createRoot } from 'react-dom/client'
-  import { Nidus } from 'nidus-wasm'
-  ${block.includes('TextIndex') ? '' : "import { TextIndex } from 'nidus-wasm/text'"}
+  ${block.includes("from 'nidus-wasm'") ? '' : "import { Nidus } from 'nidus-wasm'"}
   ${block}
   ${before}
   const page = document.body.appendChild(document.createElement('div'))
@@ -80,8 +80,12 @@ it('the components for React find what is typed', async () => {
         plugins: [
           {
             name: 'engine',
-            setup: ({ onResolve }) =>
-              onResolve({ filter: /^nidus-wasm(\/text)?$/ }, ({ path }) => ({ path, external: true })),
+            setup({ onResolve, onLoad }) {
+              onResolve({ filter: /^nidus-wasm(\/text)?$/ }, ({ path }) => ({ path, external: true }))
+              // The model is not what is tested here. `transformers.test.ts` runs it.
+              onResolve({ filter: /^nidus-wasm\/text\/transformers$/ }, ({ path }) => ({ path, namespace: 'model' }))
+              onLoad({ filter: /./, namespace: 'model' }, () => ({ contents: MODEL }))
+            },
           },
         ],
       })

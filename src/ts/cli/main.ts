@@ -68,10 +68,12 @@ export async function main(): Promise<number> {
     if (directory === undefined) throw new Usage(`${name} needs a directory`)
     if (more.length >= command.names) {
       const loose = LOOSE.find((option) => values[option] === true)
-      throw new Usage(
-        `${name} does not know what to do with "${more[command.names - 1]}"` +
-          (loose ? ` (a value of --${loose} is written --${loose}=VALUE)` : ''),
-      )
+      const hint = loose
+        ? ` (a value of --${loose} is written --${loose}=VALUE)`
+        : name === 'search' && values.text === undefined
+          ? " (words to search for are written --text 'words')"
+          : ''
+      throw new Usage(`${name} does not know what to do with "${more[command.names - 1]}"${hint}`)
     }
     return await command.work(directory, more, values)
   } catch (error) {

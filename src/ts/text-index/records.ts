@@ -1,6 +1,7 @@
 import { invalid } from '../errors/errors.js'
 import type { Attrs, AttrValue } from '../types/attrs.js'
 import type { Chunk, ListedDocument, Passage, StoredDocument, TextFormat } from '../types/text-index.js'
+import { Writer } from '../core/wire.js'
 import { hashOf } from './hash.js'
 
 /** The collection with all passages. Each is a record. */
@@ -54,6 +55,8 @@ export function checkAttrs(attrs: Attrs, who: string) {
       `${who}: \`attrs.${own.slice(0, 60)}\` is a key of the index itself ` +
         '(`text`, `title`, `headings`, and those that begin with `_`). Use another name',
     )
+  // Here the error names the document. The store would name a record that the caller does not know.
+  new Writer().attrs(attrs, () => who)
 }
 
 /** Returns a hash of all that a document says. */
