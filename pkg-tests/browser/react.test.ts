@@ -147,7 +147,9 @@ it('a late answer never takes the place of a later one, and one text is embedded
 
 it('an error keeps the last hits and is a value; aborted searches are none', async () => {
   const { embed, waiting } = slowEmbed()
-  const { page, text } = show(h(Box, { source: await notes(), options: { embed, topK: 1, by: 'meaning' }, first: 'roof' }))
+  const { page, text } = show(
+    h(Box, { source: await notes(), options: { embed, topK: 1, by: 'meaning' }, first: 'roof' }),
+  )
   await until('the first text', () => waiting.length === 1)
   waiting[0]!.answer()
   await until('the hits', () => text() === 'done: roof')

@@ -14,7 +14,14 @@ import { STORING, STORING_KEPT } from '../common/text-index-storing'
 const root = temporaryFolder('text-index')
 
 describe('TextIndex, files', () => {
-  for (const [i, [name, run]] of [...CASES, ...KEPT, ...OUTSIDE, ...OUTSIDE_KEPT, ...STORING, ...STORING_KEPT].entries())
+  for (const [i, [name, run]] of [
+    ...CASES,
+    ...KEPT,
+    ...OUTSIDE,
+    ...OUTSIDE_KEPT,
+    ...STORING,
+    ...STORING_KEPT,
+  ].entries())
     it(name, () => run((path, options) => TextIndex.open(path, options), join(root, `${i}`)))
 })
 
