@@ -14,7 +14,7 @@ export interface SearchOptions<A = Attrs, C extends string = string> {
   /** The least score that a hit may have. Default: no limit. */
   minScore?: number
   /** Searches only the records that match this filter. Default: all records. */
-  filter?: Filter<A>
+  filter?: Filter<A> | undefined
   /** Returns each hit's vector, too. Default: false. */
   withVectors?: boolean
   /** Aborts the search: the call rejects with `ABORTED`. */
@@ -68,7 +68,7 @@ export interface SignalOption {
 /** The options of a list of records. */
 export interface ListOptions<A = Attrs> extends SignalOption {
   /** Lists only the records that match this filter. Default: all records. */
-  filter?: Filter<A>
+  filter?: Filter<A> | undefined
   /**
    * The attributes to order by, at most 16, the first one first: `{ year: 'desc', title: 'asc' }`, or one key for
    * ascending order. Records that are equal in all of them are ordered by id. Default: the order of the ids.

@@ -145,7 +145,7 @@ export interface TextSearchOptions<A = Attrs> extends Pick<
   /** The least score of a document. Default: no limit. */
   minScore?: number
   /** Searches only documents whose attributes match this filter. Default: all. */
-  filter?: Filter<A>
+  filter?: Filter<A> | undefined
   /**
    * `'hybrid'` finds words and meaning together, `'words'` words alone, `'meaning'` meaning alone. Default: `'hybrid'`,
    * or `'words'` without an embedder.
