@@ -3,8 +3,34 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { extensionTitle } from './browser.mjs'
-import { COPY, FS, OPFS, beside, built, bunBuild, esbuild, next, node, packer, page, rollup, vite } from './makers.mjs'
-import { CLOUDFLARE, MINIFLARE, PAGE, SLIM_VITE, STATIC_SERVER, STATIC_WORKER, inPage, script } from './programs.mjs'
+import {
+  COPY,
+  FS,
+  OPFS,
+  REACT_PACKAGES,
+  beside,
+  built,
+  bunBuild,
+  esbuild,
+  next,
+  node,
+  packer,
+  page,
+  parcel,
+  rollup,
+  vite,
+} from './makers.mjs'
+import {
+  CLOUDFLARE,
+  MINIFLARE,
+  PAGE,
+  REACT,
+  SLIM_VITE,
+  STATIC_SERVER,
+  STATIC_WORKER,
+  inPage,
+  script,
+} from './programs.mjs'
 
 /** The entries that a page or a worker starts by their URL. No program imports one, so none has types. */
 const STARTED_BY_URL = Object.keys(
@@ -101,33 +127,14 @@ await server.dispose()
   rollup('rollup, `nidus-wasm/inline`, in Firefox', { source: inPage('nidus-wasm/inline'), browser: 'firefox' }),
   bunBuild('bun build', { setting: COPY, copies: true }),
   bunBuild('bun build, `nidus-wasm/inline`', { source: inPage('nidus-wasm/inline') }),
-  {
-    name: 'Parcel 2',
-    install: { parcel: 'parcel' },
-    wants: OPFS,
-    setting: '`{ "@parcel/resolver-default": { "packageExports": true } }` in package.json',
-    async work(cell) {
-      const { dir, run } = cell
-      page(cell)
-      const manifest = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))
-      writeFileSync(
-        join(dir, 'package.json'),
-        JSON.stringify({ ...manifest, '@parcel/resolver-default': { packageExports: true } }),
-      )
-      await run(
-        process.execPath,
-        'node_modules/parcel/lib/bin.js',
-        'build',
-        'index.html',
-        '--no-cache',
-        '--public-url',
-        './',
-      )
-      return built(cell)
-    },
-  },
-  next('Next 16 (Turbopack): client component and server route'),
-  next('Next 16 (webpack): client component and server route', '--webpack'),
+  parcel('Parcel 2'),
+  vite('Vite 8, build, React hooks over texts', 'vite', 'build', REACT, undefined, undefined, REACT_PACKAGES),
+  packer('webpack 5, React hooks over texts', { webpack: 'webpack', ...REACT_PACKAGES }, "import pack from 'webpack'", {
+    source: REACT,
+  }),
+  parcel('Parcel 2, React hooks over texts', REACT_PACKAGES, REACT),
+  next('Next 16 (Turbopack): client component, server route, React hooks'),
+  next('Next 16 (webpack): client component, server route, React hooks', '--webpack'),
   {
     name: 'no bundler, strict Content-Security-Policy',
     install: {},

@@ -1,8 +1,8 @@
 // Functions that make cells, one for each kind of tool.
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { titleOf } from './browser.mjs'
-import { PACKER, PAGE, script } from './programs.mjs'
+import { NEXT_HOOKS, PACKER, PAGE, script } from './programs.mjs'
 
 export const OPFS = 'b 2 opfs, w'
 export const FS = 'b 2 fs'
@@ -44,9 +44,11 @@ export const node = (name, install, program) => ({
   },
 })
 
-export const vite = (name, version, mode, source, setting, browser) => ({
+export const REACT_PACKAGES = { react: 'react', 'react-dom': 'react' }
+
+export const vite = (name, version, mode, source, setting, browser, install = {}) => ({
   name,
-  install: { vite: version },
+  install: { vite: version, ...install },
   wants: OPFS,
   setting,
   browser,
@@ -92,11 +94,35 @@ export const bundled = (name, install, work, extra = {}) => ({
 })
 
 export const COPY = 'worker.js, text.js and the .wasm files copied beside the output'
-export const packer = (name, install, from) =>
-  bundled(name, install, async ({ dir, run }) => {
-    writeFileSync(join(dir, 'pack.mjs'), PACKER.replace('IMPORT', from))
-    await run(process.execPath, 'pack.mjs')
-  })
+export const packer = (name, install, from, extra) =>
+  bundled(
+    name,
+    install,
+    async ({ dir, run }) => {
+      writeFileSync(join(dir, 'pack.mjs'), PACKER.replace('IMPORT', from))
+      await run(process.execPath, 'pack.mjs')
+    },
+    extra,
+  )
+
+export const parcel = (name, install = {}, source = undefined) => ({
+  name,
+  install: { parcel: 'parcel', ...install },
+  wants: OPFS,
+  setting: '`{ "@parcel/resolver-default": { "packageExports": true } }` in package.json',
+  async work(cell) {
+    const { dir, run } = cell
+    page(cell, source)
+    const manifest = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))
+    writeFileSync(
+      join(dir, 'package.json'),
+      JSON.stringify({ ...manifest, '@parcel/resolver-default': { packageExports: true } }),
+    )
+    const options = ['--no-cache', '--public-url', './']
+    await run(process.execPath, 'node_modules/parcel/lib/bin.js', 'build', 'index.html', ...options)
+    return built(cell)
+  },
+})
 
 export const rollup = (name, extra) =>
   bundled(
@@ -131,9 +157,11 @@ export const bunBuild = (name, extra) =>
 export const next = (name, ...flags) => ({
   name,
   install: { next: 'next', react: 'react', 'react-dom': 'react', 'node-PLATFORM': 'node24' },
-  wants: `${OPFS}, ${FS}`,
+  wants: `${OPFS}, ${FS}, ${OPFS}`,
   async work({ dir, run, background, node24 }) {
     mkdirSync(join(dir, 'app/api'), { recursive: true })
+    mkdirSync(join(dir, 'app/hooks'))
+    writeFileSync(join(dir, 'app/hooks/page.js'), NEXT_HOOKS)
     cpSync(new URL('app/check.js', import.meta.url).pathname, join(dir, 'app/check.js'))
     writeFileSync(join(dir, 'app/layout.js'), 'export default ({ children }) => <html><body>{children}</body></html>\n')
     writeFileSync(
@@ -174,7 +202,8 @@ export const GET = async () => new Response(await check(Nidus, './store').catch(
       '0',
     )
     try {
-      return `${await titleOf(server.found)}, ${await (await fetch(`${server.found}/api`)).text()}`
+      const route = await (await fetch(`${server.found}/api`)).text()
+      return `${await titleOf(server.found)}, ${route}, ${await titleOf(`${server.found}/hooks`)}`
     } finally {
       await server.stop()
     }

@@ -15,6 +15,40 @@ checked.then(
 )
 `
 
+/** A component with both hooks over an index of texts. It shows what `check.js` does. */
+const COMPONENT = `const open = async (name) => {
+  const index = await TextIndex.open(name)
+  await index.add([{ id: 'a', text: 'The roof leaks.' }, { id: 'b', text: 'EACCES: permission denied' }])
+  return index
+}
+function Found() {
+  const { store, error } = useNidus('hooks', { open })
+  const { hits, status, error: failed } = useSearch(store, 'eacces')
+  useEffect(() => {
+    const why = error ?? failed
+    if (why) document.title = 'failed: ' + why.code + ' ' + why.message
+    if (status !== 'done') return
+    const [hit] = hits
+    store.state().then(({ documents }) => {
+      const word = hit && hit.passage.matches.length > 0 ? 'w' : 'no word'
+      document.title = [hit?.id, documents, store.db.storage].join(' ') + ', ' + word
+    })
+  }, [store, error, hits, status, failed])
+  return null
+}
+`
+const HOOKS = `import { TextIndex } from 'nidus-wasm/text'
+import { useNidus, useSearch } from 'nidus-wasm/react'
+`
+export const REACT = `import { createElement, useEffect } from 'react'
+import { createRoot } from 'react-dom/client'
+${HOOKS}${COMPONENT}createRoot(document.body).render(createElement(Found))
+`
+export const NEXT_HOOKS = `'use client'
+import { useEffect } from 'react'
+${HOOKS}${COMPONENT}export default Found
+`
+
 export const script = (storage) => `import { Nidus } from 'nidus-wasm'
 import { check } from './check.js'
 console.log(await check(Nidus, './store'${storage ? `, { storage: '${storage}' }` : ''}))
