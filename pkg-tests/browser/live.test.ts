@@ -144,6 +144,30 @@ it('asks again when a vector or an option was changed in place', async () => {
   expect(await answer(vector, { filter })).toBe('done: bread')
 })
 
+it('asks once for the same question, whatever it is made of', async () => {
+  const { db, asked } = counted(await notes())
+  const found = liveSearch(db)
+  onTestFinished(found.subscribe(() => {}))
+  let searches = 0
+  for (const [question, options] of [
+    [Float32Array.of(NaN, 0), {}],
+    [[1, 0], { filter: { at: { $gt: new Date('') } } }],
+    [Object.assign(Object.create(null) as object, { text: 'roof' }), {}],
+    [Object.assign([1, 0], { model: 'x' }), {}],
+  ] as [number[], object][]) {
+    for (let i = 0; i < 3; i++) {
+      found.set(question, options)
+      await until('an answer', () => found.get().status !== 'searching')
+    }
+    expect(asked.length).toBe(++searches)
+  }
+  const round: { $not?: unknown } = {}
+  round.$not = round
+  found.set([1, 0], { filter: round as never })
+  await until('an answer', () => found.get().status !== 'searching')
+  expect(found.get().error).toMatchObject({ code: 'INVALID_ARGUMENT' })
+})
+
 it('words answer alone if `embed` fails, and the hits say why', async () => {
   for (const wordsFirst of [false, true]) {
     let fails = true
@@ -162,6 +186,14 @@ it('words answer alone if `embed` fails, and the hits say why', async () => {
     await until('both', () => found.get().status === 'done')
     expect(found.get().hits.by).toBeUndefined()
     expect(found.get().hits[0]!.vectorScore).toBeCloseTo(1)
+  }
+  // What is no vector of the store counts as a failure of the model.
+  for (const wrong of [undefined, [1], [1, NaN], 'text']) {
+    const found = liveSearch(await notes(), { collections: 'notes', embed: () => wrong as never })
+    onTestFinished(found.subscribe(() => {}))
+    found.set('roof')
+    await until('the hits', () => found.get().status !== 'searching')
+    expect([wrong, said(found.get()), found.get().hits.by]).toEqual([wrong, 'done: roof', 'words'])
   }
   // Without words, and by meaning, there is no answer.
   const db = await Nidus.open(fresh('no-words'), { dimension: 2 })

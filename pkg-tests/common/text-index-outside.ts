@@ -231,23 +231,23 @@ export const OUTSIDE: Case[] = [
   [
     'embeds more passages than it keeps the ids of, each once',
     async (open, name) => {
-      const embedder = Object.assign(wordEmbedder('words', 4), { batchSize: 256 })
+      const embedder = Object.assign(wordEmbedder('words', 4), { batchSize: 1024 })
       await using index = await open(name, { embedder })
       index.pause()
       const told: number[] = []
       const stored = event()
       const onProgress: AddOptions['onProgress'] = ({ documents, embedded, passages }) => {
-        if (documents === 3000) stored.happened()
+        if (documents === 10_000) stored.happened()
         expect(embedded).toBeLessThanOrEqual(passages)
         told.push(embedded)
       }
-      const documents = Array.from({ length: 3000 }, (_, i) => ({ id: `d${i}`, text: `n${i}` }))
+      const documents = Array.from({ length: 10_000 }, (_, i) => ({ id: `d${i}`, text: `n${i}` }))
       const adding = index.add(documents, { onProgress })
       await stored.happens
       index.resume()
-      expect(await adding).toMatchObject({ added: 3000, embedded: 3000 })
-      expect(await index.state()).toMatchObject({ embedded: 3000 })
-      expect([told.at(-1), embedder.embedded()]).toEqual([3000, 3000])
+      expect(await adding).toMatchObject({ added: 10_000, embedded: 10_000 })
+      expect(await index.state()).toMatchObject({ embedded: 10_000 })
+      expect([told.at(-1), embedder.embedded()]).toEqual([10_000, 10_000])
     },
   ],
   [

@@ -36,10 +36,8 @@ export const STORING: Case[] = [
       // Offline and unchanged, nothing is written.
       await errorOf(() => index.add([long, short]))
       expect((await index.state()).passages).toBe(passages)
-      // The model is there, and counting still fails: that is said when all is embedded.
       embedder.embed = embed
-      const error = await errorOf(() => index.add(long))
-      expect(error.code).toBe('EMBEDDER_FAILED')
+      expect(await index.add(long)).toMatchObject({ added: 0, unchanged: 1 })
       await index.embedAll()
       expect(await index.state()).toMatchObject({ passages, embedded: passages })
       offline = false
@@ -48,6 +46,7 @@ export const STORING: Case[] = [
       const { passages: exact } = await index.state()
       expect(exact).not.toBe(passages)
       offline = true
+      // The model is there, and counting fails: that is said when all is embedded.
       const again = await errorOf(() => index.add({ id: 'new', text: 'one more' }))
       expect(again.message).toMatch(/count tokens.*no network.*1 document is cut by letters/s)
       expect(await index.state()).toMatchObject({ passages: exact + 1, embedded: exact + 1 })
@@ -71,6 +70,60 @@ export const STORING: Case[] = [
       first.happened()
       await Promise.all(adding)
       expect((await index.get('same'))!.passages[0]!.text).toBe('version 9')
+    },
+  ],
+  [
+    'the last call for a document counts, whether it gave one, a list or an iterable, or removes',
+    async (open, name) => {
+      await using index = await open(name, { embedder: counter(() => {}) })
+      const list = Array.from({ length: 200 }, (_, i) => ({ id: `d${i}`, text: 'in a list' }))
+      const textOf = async (id: string) => (await index.get(id))?.passages[0]!.text
+      await Promise.all([index.add({ id: 'a', text: 'one' }), index.remove('a')])
+      expect(await textOf('a')).toBeUndefined()
+      await Promise.all([index.add([{ id: 'a', text: 'one' }]), index.remove(['x', 'a'])])
+      expect(await textOf('a')).toBeUndefined()
+      await Promise.all([index.add(list), index.add({ id: 'd199', text: 'alone' }), index.remove('d150')])
+      expect([await textOf('d199'), await textOf('d150')]).toEqual(['alone', undefined])
+      await Promise.all([index.add({ id: 'd0', text: 'alone' }), index.add(list), index.add(list[7]!)])
+      expect([await textOf('d0'), await textOf('d150')]).toEqual(['in a list', 'in a list'])
+      // A list is what it was when it was given.
+      const given = [...list, { id: 'last', text: 'the last one' }]
+      const adding = index.add(given)
+      given.length = 0
+      expect(await adding).toMatchObject({ added: 1, unchanged: 200 })
+    },
+  ],
+  [
+    'a document that nobody can cut holds up no other document',
+    async (open, name) => {
+      const hangs = event()
+      const chunk = async ({ text }: { text: string }) => {
+        if (text === 'hangs') await (hangs.happened(), never())
+        return [{ text, start: 0, end: text.length }]
+      }
+      const index = await open(name, { chunks: { name: 'own', chunk } })
+      const stop = new AbortController()
+      const hanging = codeOf(() => index.add({ id: 'a', text: 'hangs' }, { signal: stop.signal }))
+      await hangs.happens
+      expect(await index.add([{ id: 'b', text: 'the roof' }])).toMatchObject({ added: 1 })
+      const later = index.add({ id: 'a', text: 'leaks' })
+      stop.abort()
+      expect([await hanging, (await later).added]).toEqual(['ABORTED', 1])
+      await index.close()
+    },
+  ],
+  [
+    'a document that was cut by tokens stays so while they cannot be counted',
+    async (open, name) => {
+      let calls = 0
+      const embedder = counter(() => {
+        if (++calls > 1) throw new Error('no network')
+      })
+      await using index = await open(name, { embedder })
+      const document = { id: 'a', text: 'the roof leaks' }
+      const [first, second] = await Promise.all([index.add(document), index.add({ ...document })])
+      expect([first.added, second.unchanged, calls]).toEqual([1, 1, 2])
+      expect(await index.add(document)).toMatchObject({ unchanged: 1, embedded: 0 })
     },
   ],
   [
@@ -141,6 +194,48 @@ export const STORING_KEPT: Case[] = [
       expect(new Set(steps).size).toBeGreaterThan(3)
       expect(next.embedded()).toBe(300)
       expect(await index.state()).toMatchObject({ passages: 300, embedded: 300 })
+    },
+  ],
+  [
+    'a change of the model while tokens are counted lets the new one count',
+    async (open, name) => {
+      const counting = event()
+      const closed = event()
+      const old = counter(async () => {
+        counting.happened()
+        await closed.happens
+        throw new Error('the worker is gone')
+      })
+      Object.assign(old, { model: 'old', close: closed.happened })
+      await using index = await open(name, { embedder: old })
+      const adding = index.add({ id: 'a', text: 'the roof leaks' })
+      await counting.happens
+      await index.reembed(
+        Object.assign(
+          counter(() => {}),
+          { model: 'new' },
+        ),
+      )
+      expect(await adding).toMatchObject({ added: 1, embedded: 1 })
+    },
+  ],
+  [
+    'what waits since an earlier opening is of no concern to a later call',
+    async (open, name) => {
+      const before = await open(name)
+      const bad = Array.from({ length: 20 }, (_, i) => ({ id: `bad${i}`, text: 'BAD' }))
+      await before.add(bad)
+      await before.close()
+      const embedder = wordEmbedder()
+      const { embed } = embedder
+      embedder.embed = async (texts, options) => {
+        if (texts.includes('BAD')) throw new Error('no')
+        return embed(texts, options)
+      }
+      await using index = await open(name, { embedder: Object.assign(embedder, { batchSize: 64 }), resume: false })
+      const good = Array.from({ length: 2500 }, (_, i) => ({ id: `good${i}`, text: `text ${i}` }))
+      expect(await index.add(good)).toMatchObject({ added: 2500, embedded: 2500 })
+      expect(await index.state()).toMatchObject({ passages: 2520, embedded: 2500 })
     },
   ],
   [

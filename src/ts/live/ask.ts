@@ -15,6 +15,13 @@ export const isEmpty = (question: Question): boolean =>
     ? question.trim() === ''
     : 'text' in question && !question.vector && typeof question.text === 'string' && question.text.trim() === '')
 
+const embedFailed = (what: string, cause?: unknown) =>
+  new NidusError('EMBEDDER_FAILED', `\`embed\` ${what}`, cause === undefined ? undefined : { cause })
+
+const isVector = (value: unknown): value is Vector =>
+  (Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))) &&
+  (value as number[]).every(Number.isFinite)
+
 /** Makes the vectors of questions, one at a time, and keeps the last one. */
 export class Vectors {
   #text: string | undefined
@@ -25,20 +32,25 @@ export class Vectors {
     return this.#text === text ? this.#vector : undefined
   }
 
-  async make(text: string, embed: Embed, signal: AbortSignal): Promise<Vector> {
+  async make(text: string, embed: Embed, dimension: number | undefined, signal: AbortSignal): Promise<Vector> {
     // All but the latest of those that wait were aborted, and end here.
     await this.#running
     signal.throwIfAborted()
     const made = (async () => embed(text, { signal }))()
     this.#running = made.catch(() => {})
+    let vector: Vector
     try {
-      this.#vector = await made
+      vector = await made
     } catch (error) {
       if (signal.aborted || error instanceof NidusError) throw error
-      throw new NidusError('EMBEDDER_FAILED', `\`embed\` failed: ${messageOf(error)}`, { cause: error })
+      throw embedFailed(`failed: ${messageOf(error)}`, error)
     }
+    if (!isVector(vector)) throw embedFailed('returned no vector of finite numbers')
+    if (dimension !== undefined && vector.length !== dimension)
+      throw embedFailed(`returned ${vector.length} numbers, and the store has vectors of ${dimension}`)
+    this.#vector = vector
     this.#text = text
-    return this.#vector
+    return vector
   }
 }
 
@@ -71,7 +83,7 @@ export async function ask(
   if (!embed || by === 'words') return search({ text })
   let vector = vectors.known(text)
   if (!vector) {
-    const made = vectors.make(text, embed, signal)
+    const made = vectors.make(text, embed, (source as Nidus).dimension as number | undefined, signal)
     if (wordsFirst && by !== 'meaning') {
       let whole = false
       const over = () => void (whole = true)

@@ -33,16 +33,14 @@ type Documents<A> = DocumentInput<A> | Iterable<DocumentInput<A>> | AsyncIterabl
  * Calls `each` with one document after the other. Waits for an iterable no longer than until `signal` is aborted. What
  * the iterable throws is CALLBACK_FAILED.
  */
-async function forEachOf<A>(documents: Documents<A>, signal: AbortSignal, each: (given: unknown) => Promise<void>) {
-  if (typeof documents !== 'object' || documents === null)
-    throw invalid('add: give a document { id, text }, or an iterable of documents')
+async function forEachOf(
+  documents: Iterable<unknown> | AsyncIterable<unknown>,
+  signal: AbortSignal,
+  each: (given: unknown) => Promise<void>,
+) {
   const what = 'add: the iterable of documents'
-  const begin = (): AsyncIterator<unknown> | Iterator<unknown> | undefined =>
-    Symbol.asyncIterator in documents
-      ? documents[Symbol.asyncIterator]()
-      : Symbol.iterator in documents
-        ? documents[Symbol.iterator]()
-        : undefined
+  const begin = (): AsyncIterator<unknown> | Iterator<unknown> =>
+    Symbol.asyncIterator in documents ? documents[Symbol.asyncIterator]() : documents[Symbol.iterator]()
   // Not an async function: an iterator that has a `then` by mistake would be waited for.
   let iterator: ReturnType<typeof begin>
   try {
@@ -50,7 +48,6 @@ async function forEachOf<A>(documents: Documents<A>, signal: AbortSignal, each: 
   } catch (error) {
     throw callbackFailed(what, error)
   }
-  if (!iterator) return each(documents)
   let over = false
   try {
     for (;;) {
@@ -121,40 +118,110 @@ export async function storeDocuments<A>(
   progress: Progress,
   given: AbortSignal | undefined,
 ): Promise<StoredDocuments> {
+  if (typeof documents !== 'object' || documents === null)
+    throw invalid('add: give a document { id, text }, or an iterable of documents')
   const report: AddReport = { added: 0, unchanged: 0, passages: 0, embedded: 0 }
   const end = endOf([held.closed.signal], given)
   const uncounted: Adding['uncounted'] = { documents: 0, error: undefined }
   const adding: Adding = { held, task, report, progress, signal: end.signal, uncounted }
-  // A document that comes twice counts as it is last.
-  let batch = new Map<string, Document>()
-  let units = 0
-  let number = 0
-  const flush = async () => {
-    const all = [...batch.values()]
-    batch = new Map()
-    units = 0
-    if (all.length === 0) return
-    // Functions of the caller's cut, which may take long. So nobody waits for them but this call and those after it.
-    const cut = cutBatch(adding, all)
-    cut.catch(() => {}) // it is awaited below, unless the turn never comes
-    await held.inOrder(async () => storeBatch(adding, await cut), end.signal)
-  }
   try {
-    await forEachOf(documents, end.signal, async (given) => {
-      const document = checkDocument(given, number)
-      number++
-      batch.set(document.id, document)
-      units += document.text.length
-      if (batch.size >= BATCH.documents || units >= BATCH.units) await flush()
-    })
-    await flush()
+    if (isEndless(documents)) await storeIterable(adding, documents)
+    else await storeList(adding, Array.isArray(documents) ? (documents as unknown[]) : [documents])
     return { report, uncounted: whyUncounted(uncounted) }
   } catch (error) {
-    if (!end.signal.aborted) await flush()
     throw told(error, report, given)
   } finally {
     end.release()
   }
+}
+
+/** Collects documents until they are enough to be stored together. */
+class Batch {
+  // A document that comes twice counts as it is last.
+  #documents = new Map<string, Document>()
+  #units = 0
+
+  add(document: Document) {
+    this.#documents.set(document.id, document)
+    this.#units += document.text.length
+  }
+
+  get isFull() {
+    return this.#documents.size >= BATCH.documents || this.#units >= BATCH.units
+  }
+
+  take(): Document[] {
+    const all = [...this.#documents.values()]
+    this.#documents = new Map()
+    this.#units = 0
+    return all
+  }
+}
+
+/** Returns whether documents come one by one from something that may never end. */
+export const isEndless = (documents: unknown): documents is Iterable<unknown> | AsyncIterable<unknown> =>
+  !Array.isArray(documents) &&
+  typeof documents === 'object' &&
+  documents !== null &&
+  (Symbol.asyncIterator in documents || Symbol.iterator in documents)
+
+const idsOf = (documents: Document[]) => documents.map(({ id }) => id)
+
+/** Begins to cut documents. The result is awaited later, or never if something else fails before. */
+function cutSoon(adding: Adding, documents: Document[]): Promise<CutBatch> {
+  const cut = cutBatch(adding, documents)
+  cut.catch(() => {})
+  return cut
+}
+
+/** Stores documents that are all there. They have their place among all calls at once. */
+async function storeList(adding: Adding, given: unknown[]) {
+  const batches: Document[][] = []
+  const batch = new Batch()
+  let failure: { error: unknown } | undefined
+  for (const [number, each] of given.entries())
+    try {
+      batch.add(checkDocument(each, number))
+      if (batch.isFull) batches.push(batch.take())
+    } catch (error) {
+      failure = { error }
+      break
+    }
+  batches.push(batch.take())
+  // Functions of the caller's cut, which may take long. So the next documents are cut while others are written.
+  let next = cutSoon(adding, batches[0])
+  const write = async () => {
+    for (const i of batches.keys()) {
+      const cut = next
+      if (i + 1 < batches.length) next = cutSoon(adding, batches[i + 1])
+      await storeBatch(adding, await cut)
+    }
+  }
+  await adding.held.inOrder(batches.flatMap(idsOf), write, adding.signal)
+  if (failure) throw failure.error
+}
+
+async function storeIterable(adding: Adding, documents: Iterable<unknown> | AsyncIterable<unknown>) {
+  const { held, signal } = adding
+  const batch = new Batch()
+  const flush = async () => {
+    const all = batch.take()
+    if (all.length === 0) return
+    const cut = cutSoon(adding, all)
+    await held.inOrder(idsOf(all), async () => storeBatch(adding, await cut), signal)
+  }
+  let number = 0
+  try {
+    await forEachOf(documents, signal, async (given) => {
+      batch.add(checkDocument(given, number))
+      number++
+      if (batch.isFull) await flush()
+    })
+  } catch (error) {
+    if (!signal.aborted) await flush()
+    throw error
+  }
+  await flush()
 }
 
 /** Returns the error of a call that stored a part of its documents. It says so. */
@@ -182,6 +249,7 @@ async function cutBatch(adding: Adding, documents: Document[]): Promise<CutBatch
     document,
     digest: digestOf(document, name),
     passages: undefined,
+    uncounted: undefined,
   }))
   const firsts = await held.reading(({ store }) => store.firsts(ids), signal)
   const batch: CutBatch = { cuts, failure: undefined }
@@ -194,7 +262,7 @@ async function cutBatch(adding: Adding, documents: Document[]): Promise<CutBatch
 }
 
 async function storeBatch(adding: Adding, batch: CutBatch) {
-  const { held, report, progress, task, signal } = adding
+  const { held, report, progress, task, signal, uncounted } = adding
   for (;;) {
     const { cuts } = batch
     const written = await held.writing(({ store }) => store.exclusive(() => writeBatch(store, cuts), signal), signal)
@@ -207,6 +275,8 @@ async function storeBatch(adding: Adding, batch: CutBatch) {
     report.unchanged += written.unchanged
     report.passages += written.passages
     report.embedded += written.pending.length
+    uncounted.documents += written.uncounted.length
+    uncounted.error ??= written.uncounted[0]
     progress.documents = report.added + report.unchanged
     progress.unchanged = report.unchanged
     progress.passages = report.embedded
@@ -221,15 +291,19 @@ async function storeBatch(adding: Adding, batch: CutBatch) {
  * Cuts documents of a batch. If a function of the caller's fails for one of them, takes it and those behind it out of
  * the batch, which remembers the error.
  */
-async function cutAll({ held, signal, uncounted }: Adding, batch: CutBatch, uncut: Cut[]) {
+async function cutAll({ held, signal }: Adding, batch: CutBatch, uncut: Cut[]) {
   for (const cut of uncut)
     try {
       const { document, digest } = cut
-      const { chunks, uncounted: error } = await chunksOf(document, held.current.settings, signal)
+      let { current } = held
+      let { chunks, uncounted: error } = await chunksOf(document, current.settings, signal)
+      // A change of the model closed the embedder that was counting. The new one can count.
+      while (error && held.current !== current) {
+        current = held.current
+        ;({ chunks, uncounted: error } = await chunksOf(document, current.settings, signal))
+      }
       cut.passages = passagesOf(document, chunks, error ? byLetters(digest) : digest)
-      if (!error) continue
-      uncounted.documents++
-      uncounted.error = error
+      cut.uncounted = error
     } catch (error) {
       batch.cuts.splice(batch.cuts.indexOf(cut))
       batch.failure = { error }
@@ -243,6 +317,8 @@ interface Cut {
   /** What the index has of the document if it is unchanged. */
   digest: string
   passages: PassageAttrs[] | undefined
+  /** Why it is cut by letters, if it is. */
+  uncounted: NidusError | undefined
 }
 
 /** Documents that are written together. `failure`: why others that came with them are not. */
@@ -254,15 +330,17 @@ interface CutBatch {
 /** The digest of a document that was cut by letters. It is another one, so the document is cut anew when it is added. */
 const byLetters = (digest: string) => `${digest} by letters`
 
-/** Returns whether the index has a document as it is cut, or as it would be cut. */
+/** Returns whether the index has a document as it would be cut by tokens, or as it is cut now. */
 const isThere = ({ digest, passages }: Cut, first: Stored | undefined) =>
-  first !== undefined && first.attrs._digest === (passages ? passages[0]._digest : digest)
+  first !== undefined && (first.attrs._digest === digest || first.attrs._digest === passages?.[0]._digest)
 
 interface Written {
   added: number
   unchanged: number
   passages: number
   pending: string[]
+  /** For each document that is cut by letters, why. */
+  uncounted: NidusError[]
 }
 
 /** Writes the passages of documents that have changed. Writes nothing if some of those are not cut yet. */
@@ -277,13 +355,20 @@ async function writeBatch(store: PassageStore, cuts: Cut[]): Promise<Written | {
   })
   const uncut = changed.map(({ cut }) => cut).filter(({ passages }) => !passages)
   if (uncut.length > 0) return { uncut }
-  const written: Written = { added: changed.length, unchanged: unchanged.length, passages: 0, pending: [] }
+  const written: Written = {
+    added: changed.length,
+    unchanged: unchanged.length,
+    passages: 0,
+    pending: [],
+    uncounted: [],
+  }
   const records: RecordInput[] = []
   const surplus: string[] = []
   const shorter: string[] = []
   for (const { cut, before } of changed) {
     const { document } = cut
     const passages = cut.passages!
+    if (cut.uncounted) written.uncounted.push(cut.uncounted)
     const had = Math.max(before?._of ?? 0, before?._was ?? 0)
     const vectors = await vectorsOf(store, document.id, had)
     const more = passageIds(document.id, passages.length, had)

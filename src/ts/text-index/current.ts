@@ -1,4 +1,3 @@
-import { Serial } from '../runtime/serial.js'
 import type { PassageStore } from './passage-store.js'
 import type { Questions } from './questions.js'
 import type { Settings } from './settings.js'
@@ -43,6 +42,23 @@ class Gate {
   }
 }
 
+/** Runs work for the same documents one after the other, in the order of the calls. */
+class Turns {
+  /** For each document that somebody works for, the end of the last work. */
+  readonly #last = new Map<string, Promise<void>>()
+
+  run<T>(documents: string[], work: () => Promise<T>): Promise<T> {
+    const before = new Set(documents.map((id) => this.#last.get(id)))
+    const running = Promise.all(before).then(work)
+    const over = running.then(nothing, nothing).then(() => {
+      for (const id of documents) if (this.#last.get(id) === over) this.#last.delete(id)
+    })
+    for (const id of documents) this.#last.set(id, over)
+    return running
+  }
+}
+const nothing = () => {}
+
 /** Holds what is current. Whoever uses the store does so within `reading` or `writing`, so nobody sees it closed. */
 export class Held {
   current: Current
@@ -50,7 +66,7 @@ export class Held {
   readonly closed = new AbortController()
   readonly #reads = new Gate()
   readonly #writes = new Gate()
-  readonly #calls = new Serial()
+  readonly #calls = new Turns()
 
   constructor(current: Current) {
     this.current = current
@@ -64,9 +80,12 @@ export class Held {
     return this.#writes.pass(() => work(this.current), signal)
   }
 
-  /** Runs `work` after all earlier work of this opening, so that the later of two calls has the last word. */
-  inOrder<T>(work: () => Promise<T>, signal: AbortSignal = this.closed.signal): Promise<T> {
-    return inTurn((work) => this.#calls.run(work), work, signal)
+  /**
+   * Runs `work` after all earlier work of this opening for the same documents, so that the later of two calls has the
+   * last word.
+   */
+  inOrder<T>(documents: string[], work: () => Promise<T>, signal: AbortSignal = this.closed.signal): Promise<T> {
+    return inTurn((work) => this.#calls.run(documents, work), work, signal)
   }
 
   /** Runs `work` while nobody writes. From its call of `shut` on nobody reads, either, and it may replace `current`. */

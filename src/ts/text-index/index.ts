@@ -17,7 +17,7 @@ import type {
   TextIndexState,
   TextSearchOptions,
 } from '../types/text-index.js'
-import { storeDocuments } from './adding.js'
+import { isEndless, storeDocuments } from './adding.js'
 import { Held, type Current } from './current.js'
 import { CLOSING, batchSize, closeEmbedder, promisedEmbedder } from './embedder.js'
 import { BATCHES } from './embedding.js'
@@ -152,7 +152,7 @@ export function textIndexOf(Class: NidusClass) {
       if (this.#closing) throw closedError(this.db.name)
       const held = this.#held
       return this.#writing(
-        held.inOrder(() =>
+        held.inOrder(all, () =>
           held.writing((current) => current.store.exclusive(() => remove(current), held.closed.signal)),
         ),
       )
@@ -249,13 +249,6 @@ export function textIndexOf(Class: NidusClass) {
     }
   }
 }
-
-/** Returns whether documents come one by one from something that may never end. */
-const isEndless = (documents: unknown) =>
-  !Array.isArray(documents) &&
-  typeof documents === 'object' &&
-  documents !== null &&
-  (Symbol.asyncIterator in documents || Symbol.iterator in documents)
 
 function checkAdd(given: AddOptions | undefined, place: string): AddOptions {
   const { onProgress, signal } = checkOptions(given, ADD, place) as AddOptions

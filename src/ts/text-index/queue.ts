@@ -5,7 +5,7 @@ import { Refusals } from './refusals.js'
 import { endOf, unlessEnded } from './waiting.js'
 
 /** So many ids of a call are kept. What is beyond is found in the store, so memory stays bounded. */
-const KEPT = 1024
+const KEPT = 8192
 
 /** What one call waits for. */
 export class Task {

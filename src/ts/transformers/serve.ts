@@ -67,6 +67,7 @@ export function serve(
   /** Embeds the next texts of a job. Returns its vectors once they are whole. */
   const embedSome = async ({ texts, made }: Embedding) => {
     const { extractor, pooling, batchSize } = loaded!
+    if (texts.length === 0) return new Float32Array(0)
     const at = made.length * batchSize
     const batch = texts.slice(at, at + batchSize)
     const { data } = await (await extractor)(batch, { pooling, normalize: true })
