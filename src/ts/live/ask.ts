@@ -83,7 +83,7 @@ export async function ask(
   if (!embed || by === 'words') return search({ text })
   let vector = vectors.known(text)
   if (!vector) {
-    const made = vectors.make(text, embed, (source as Nidus).dimension as number | undefined, signal)
+    const made = vectors.make(text, embed, (source as Nidus).dimension, signal)
     if (wordsFirst && by !== 'meaning') {
       let whole = false
       const over = () => void (whole = true)

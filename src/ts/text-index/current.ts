@@ -48,7 +48,7 @@ class Turns {
   readonly #last = new Map<string, Promise<void>>()
 
   run<T>(documents: string[], work: () => Promise<T>): Promise<T> {
-    const before = new Set(documents.map((id) => this.#last.get(id)))
+    const before = new Set(documents.map((id) => this.#last.get(id) ?? Promise.resolve()))
     const running = Promise.all(before).then(work)
     const over = running.then(nothing, nothing).then(() => {
       for (const id of documents) if (this.#last.get(id) === over) this.#last.delete(id)
