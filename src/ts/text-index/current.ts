@@ -48,7 +48,7 @@ class Turns {
   readonly #last = new Map<string, Promise<void>>()
 
   run<T>(documents: string[], work: () => Promise<T>): Promise<T> {
-    const before = new Set(documents.map((id) => this.#last.get(id) ?? Promise.resolve()))
+    const before = new Set(documents.map((id) => this.#last.get(id) ?? NOTHING))
     const running = Promise.all(before).then(work)
     const over = running.then(nothing, nothing).then(() => {
       for (const id of documents) if (this.#last.get(id) === over) this.#last.delete(id)
@@ -58,6 +58,7 @@ class Turns {
   }
 }
 const nothing = () => {}
+const NOTHING = Promise.resolve()
 
 /** Holds what is current. Whoever uses the store does so within `reading` or `writing`, so nobody sees it closed. */
 export class Held {
