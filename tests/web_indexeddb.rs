@@ -19,7 +19,9 @@ use nidus_wasm::{Code, OpenOptions, Result, Store};
 use wasm::Random;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
-use web::{D, NEW, Twin, count, fresh, holds, js, number, numbers, refused, stage, stage_delete};
+use web::{
+    D, NEW, Twin, count, drop_after, fresh, holds, js, nothing_is, number, numbers, refused, stage, stage_delete,
+};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -594,5 +596,162 @@ async fn sinks_of_closed_files_say_so() {
     refused(data.append(b"x"), Code::Closed, "closed");
     refused(data.read(0, &mut [0; D]).await, Code::Closed, "closed");
     stage(&mut db, 0..1);
-    refused(db.commit(), Code::Closed, "closed");
+    let late = db.commit();
+    let text = format!("{:#}", late.as_ref().unwrap_err());
+    refused(late, Code::Closed, "closed");
+    assert!(!text.contains("taken back"), "{text}");
+}
+
+#[wasm_bindgen_test]
+async fn files_take_their_own_stores_alone() {
+    let (one, two) = (fresh(), fresh());
+    let (files, mut db) = open(&one).await;
+    let (others, mut other) = open(&two).await;
+    stage(&mut other, 0..9);
+    others.commit_store(&mut other).await.unwrap();
+    stage(&mut db, 0..3);
+    let before = (extents_of(&one, "log").await, extents_of(&two, "log").await);
+    for name in [&one, &two] {
+        refused(others.commit_store(&mut db).await, Code::InvalidArgument, name);
+    }
+    refused(others.compact(&mut db).await, Code::InvalidArgument, &one);
+    let mut memory = Store::in_memory(D).unwrap();
+    stage(&mut memory, 0..3);
+    refused(others.commit_store(&mut memory).await, Code::InvalidArgument, &two);
+    memory.commit().unwrap();
+    refused(others.compact(&mut memory).await, Code::InvalidArgument, &two);
+    assert_eq!((extents_of(&one, "log").await, extents_of(&two, "log").await), before);
+    assert_eq!((files.pending_bytes(), others.pending_bytes(), count(&db)), (0, 0, 0));
+    // What was staged still is.
+    files.commit_store(&mut db).await.unwrap();
+    files.compact(&mut db).await.unwrap();
+    others.compact(&mut other).await.unwrap();
+    drop((db, other));
+    files.close().await.unwrap();
+    others.close().await.unwrap();
+    holds(&open(&one).await.1, 0..3);
+    holds(&open(&two).await.1, 0..9);
+}
+
+#[wasm_bindgen_test]
+async fn files_have_one_store_at_a_time() {
+    let name = fresh();
+    let (files, mut db) = open(&name).await;
+    refused(files.store(NEW).await, Code::Locked, "drop that `Store`");
+    stage(&mut db, 0..3);
+    files.commit_store(&mut db).await.unwrap();
+    let (mut data, _) = files.pair().unwrap();
+    refused(data.append(b"x"), Code::Locked, "drop that `Store`");
+    // One that only reads is no writer.
+    holds(&files.store(OpenOptions { read_only: true, ..NEW }).await.unwrap(), 0..3);
+    stage(&mut db, 3..6);
+    files.commit_store(&mut db).await.unwrap();
+    files.compact(&mut db).await.unwrap();
+    refused(files.store(NEW).await, Code::Locked, "drop that `Store`");
+    drop((db, data));
+    // An opening that is under way counts, and one that is dropped does not.
+    let first = files.store(NEW);
+    let mut first = Box::pin(first);
+    assert!(first.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    refused(files.store(NEW).await, Code::Locked, "drop that `Store`");
+    drop(first);
+    let mut db = files.store(NEW).await.unwrap();
+    stage(&mut db, 6..8);
+    files.commit_store(&mut db).await.unwrap();
+    drop(db);
+    files.close().await.unwrap();
+    holds(&open(&name).await.1, 0..8);
+}
+
+/// Counts the connections that are open.
+async fn watch_connections() {
+    let watch = "if (globalThis.connections) return
+        globalThis.connections = new Set()
+        const [factory, database] = [IDBFactory.prototype, IDBDatabase.prototype]
+        const { open } = factory
+        factory.open = function (...all) {
+            const request = open.apply(this, all)
+            request.addEventListener('success', () => connections.add(request.result))
+            return request
+        }
+        const { close } = database
+        database.close = function () {
+            connections.delete(this)
+            close.call(this)
+        }";
+    js("", watch).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_dropped_future_leaves_nothing_open() {
+    let name = fresh();
+    watch_connections().await;
+    // The stores of other tests may still be open.
+    js("", "globalThis.before = new Set(connections)").await;
+    let left = format!(
+        "const {{ held }} = await navigator.locks.query()
+        const open = [...connections].filter((db) => !before.has(db)).map((db) => `a connection to ${{db.name}}`)
+        const ours = held.map((lock) => lock.name).filter((held) => held.includes({name:?}))
+        return [...ours, ...open].join()"
+    );
+    for polls in 0..24 {
+        drop_after(polls, IdbFiles::open(&format!("{name} {polls}"))).await;
+        nothing_is(&format!("an opening that was dropped after {polls} polls"), &left).await;
+        drop_after(polls, IdbFiles::open(&name)).await;
+        nothing_is(&format!("a further opening that was dropped after {polls} polls"), &left).await;
+    }
+    for polls in 0..4 {
+        let (files, mut db) = open(&name).await;
+        stage(&mut db, 0..3);
+        files.commit_store(&mut db).await.unwrap();
+        drop_after(polls, files.compact(&mut db)).await;
+        drop(db);
+        drop_after(polls, files.store(NEW)).await;
+        drop_after(polls, files.close()).await;
+        drop(files);
+        nothing_is(&format!("futures that were dropped after {polls} polls"), &left).await;
+    }
+    holds(&open(&name).await.1, 0..3);
+}
+
+#[wasm_bindgen_test]
+async fn a_relaxed_store_is_flushed_before_its_files_are_closed() {
+    let name = fresh();
+    let files = IdbFiles::open(&name).await.unwrap();
+    let relaxed = OpenOptions { relaxed: true, ..NEW };
+    let mut db = files.store(relaxed).await.unwrap();
+    stage(&mut db, 0..3);
+    files.commit_store(&mut db).await.unwrap();
+    refused(files.close().await, Code::InvalidArgument, "call `flush` of the store, drop it, and then close");
+    db.flush().unwrap();
+    drop(db);
+    files.close().await.unwrap();
+    let files = IdbFiles::open(&name).await.unwrap();
+    let mut db = files.store(relaxed).await.unwrap();
+    holds(&db, 0..3);
+    stage(&mut db, 3..6);
+    files.commit_store(&mut db).await.unwrap();
+    files.compact(&mut db).await.unwrap();
+    stage(&mut db, 6..9);
+    db.commit().unwrap();
+    // A store that is dropped flushes, and closing commits.
+    drop(db);
+    files.close().await.unwrap();
+    holds(&open(&name).await.1, 0..9);
+}
+
+#[wasm_bindgen_test]
+async fn an_opening_without_a_store_makes_none() {
+    let name = fresh();
+    let files = IdbFiles::open(&name).await.unwrap();
+    refused(files.store(OpenOptions::default()).await, Code::InvalidArgument, "pass a dimension");
+    files.close().await.unwrap();
+    refused(IdbFiles::open_existing(&name).await, Code::NotFound, "there is no store");
+    let (files, mut db) = open(&name).await;
+    stage(&mut db, 0..3);
+    files.commit_store(&mut db).await.unwrap();
+    drop(db);
+    files.close().await.unwrap();
+    let files = IdbFiles::open_existing(&name).await.unwrap();
+    holds(&files.store(OpenOptions::default()).await.unwrap(), 0..3);
 }

@@ -8,13 +8,13 @@ mod wasm;
 mod web;
 
 use nidus_wasm::browser::{OpfsFiles, OpfsSink};
-use nidus_wasm::sink::ByteSource;
 use nidus_wasm::sink::conformance::{Place, check_place};
+use nidus_wasm::sink::{ByteSink, ByteSource};
 use nidus_wasm::{Code, OpenOptions, Result, Store};
 use wasm::contents;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
-use web::{NEW, Twin, count, fresh, holds, js, refused, stage, stage_delete};
+use web::{NEW, Twin, count, drop_after, fresh, holds, js, nothing_is, refused, stage, stage_delete};
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
@@ -98,7 +98,7 @@ async fn a_store_has_the_bytes_of_one_in_memory() {
         }
         if round % 8 == 7 {
             drop(db);
-            files.close().await;
+            files.close().await.unwrap();
             (files, db) = open(&name).await;
             assert_eq!(count(&db), count(&twin.db));
         }
@@ -121,9 +121,12 @@ async fn a_store_has_one_writer() {
     refused(OpfsFiles::open(&name).await, Code::Locked, "open elsewhere");
     drop(db);
     let (files, mut db) = open(&name).await;
-    files.close().await;
+    files.close().await.unwrap();
     stage(&mut db, 0..1);
-    refused(db.commit(), Code::Closed, "open the store again");
+    let late = db.commit();
+    let text = format!("{:#}", late.as_ref().unwrap_err());
+    refused(late, Code::Closed, "open the store again");
+    assert!(!text.contains("taken back"), "{text}");
     open(&name).await;
 }
 
@@ -147,7 +150,7 @@ async fn a_missing_store_is_not_made() {
     refused(OpfsFiles::open("").await, Code::InvalidArgument, "empty");
     let (files, db) = open(&name).await;
     drop(db);
-    files.close().await;
+    files.close().await.unwrap();
     let files = OpfsFiles::open_existing(&name).await.unwrap();
     assert_eq!(count(&files.store(OpenOptions::default()).unwrap()), 0);
 }
@@ -159,7 +162,7 @@ async fn an_interrupted_compaction_is_cleared_once_the_store_is_good() {
     stage(&mut db, 0..9);
     db.commit().unwrap();
     drop(db);
-    files.close().await;
+    files.close().await.unwrap();
     inside(&name, "await put('data.1', 'NIDUS\\0 and more'); await put('log.1', '')").await;
     let files = OpfsFiles::open(&name).await.unwrap();
     assert!(sizes(&name).await.contains("data.1 15"));
@@ -207,7 +210,7 @@ async fn damage_is_refused_and_nothing_is_changed() {
         stage(&mut db, 0..9);
         db.commit().unwrap();
         drop(db);
-        files.close().await;
+        files.close().await.unwrap();
         inside(&name, work).await;
         let before = sizes(&name).await;
         let opened = match OpfsFiles::open(&name).await {
@@ -226,7 +229,7 @@ async fn a_file_of_another_program_in_the_other_pair_is_left_alone() {
     stage(&mut db, 0..9);
     db.commit().unwrap();
     drop(db);
-    files.close().await;
+    files.close().await.unwrap();
     inside(&name, "await put('log.1', 'a text of another program')").await;
     let (files, mut db) = open(&name).await;
     refused(files.compact(&mut db), Code::InvalidArgument, "log.1");
@@ -278,7 +281,7 @@ async fn short_writes_are_completed_or_taken_back() {
     stage(&mut db, 30..33);
     db.commit().unwrap();
     drop(db);
-    files.close().await;
+    files.close().await.unwrap();
     holds(&open(&name).await.1, 0..33);
 }
 
@@ -306,4 +309,143 @@ async fn a_store_has_one_kind_of_storage() {
         }
     })";
     assert_eq!(js(&other, kind).await, "opfs");
+}
+
+#[wasm_bindgen_test]
+async fn files_take_their_own_stores_alone() {
+    let (one, two) = (fresh(), fresh());
+    let (files, mut db) = open(&one).await;
+    let (others, mut other) = open(&two).await;
+    stage(&mut other, 0..9);
+    others.commit_store(&mut other).await.unwrap();
+    stage(&mut db, 0..3);
+    let before = (sizes(&one).await, sizes(&two).await);
+    for name in [&one, &two] {
+        refused(others.commit_store(&mut db).await, Code::InvalidArgument, name);
+    }
+    refused(others.compact(&mut db), Code::InvalidArgument, &one);
+    let mut memory = Store::in_memory(web::D).unwrap();
+    stage(&mut memory, 0..3);
+    refused(others.commit_store(&mut memory).await, Code::InvalidArgument, &two);
+    memory.commit().unwrap();
+    refused(others.compact(&mut memory), Code::InvalidArgument, &two);
+    assert_eq!((sizes(&one).await, sizes(&two).await), before);
+    // What was staged still is.
+    files.commit_store(&mut db).await.unwrap();
+    files.compact(&mut db).unwrap();
+    others.compact(&mut other).unwrap();
+    drop((db, other));
+    files.close().await.unwrap();
+    others.close().await.unwrap();
+    holds(&open(&one).await.1, 0..3);
+    holds(&open(&two).await.1, 0..9);
+}
+
+#[wasm_bindgen_test]
+async fn files_have_one_store_at_a_time() {
+    let name = fresh();
+    let (files, mut db) = open(&name).await;
+    refused(files.store(NEW), Code::Locked, "drop that `Store`");
+    stage(&mut db, 0..3);
+    db.commit().unwrap();
+    let (mut data, _) = files.pair().unwrap();
+    refused(data.append(b"x"), Code::Locked, "drop that `Store`");
+    // One that only reads is no writer.
+    holds(&files.store(OpenOptions { read_only: true, ..NEW }).unwrap(), 0..3);
+    stage(&mut db, 3..6);
+    db.commit().unwrap();
+    files.compact(&mut db).unwrap();
+    refused(files.store(NEW), Code::Locked, "drop that `Store`");
+    drop(db);
+    refused(data.append(b"x"), Code::InvalidArgument, "take new ones");
+    let mut db = files.store(NEW).unwrap();
+    stage(&mut db, 6..8);
+    files.commit_store(&mut db).await.unwrap();
+    drop((db, data));
+    files.close().await.unwrap();
+    holds(&open(&name).await.1, 0..8);
+}
+
+/// Counts the handles that are open.
+async fn watch_handles() {
+    let watch = "if (globalThis.openHandles) return
+        globalThis.openHandles = new Set()
+        const [file, sync] = [FileSystemFileHandle.prototype, FileSystemSyncAccessHandle.prototype]
+        const { createSyncAccessHandle } = file
+        file.createSyncAccessHandle = function (...options) {
+            return createSyncAccessHandle.apply(this, options).then((handle) => (openHandles.add(handle), handle))
+        }
+        const { close } = sync
+        sync.close = function () {
+            openHandles.delete(this)
+            close.call(this)
+        }";
+    js("", watch).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_dropped_future_leaves_nothing_open() {
+    let name = fresh();
+    watch_handles().await;
+    // The stores of other tests may still be open.
+    js("", "globalThis.before = new Set(openHandles)").await;
+    let left = "const { held } = await navigator.locks.query()
+        const handles = [...openHandles].filter((handle) => !before.has(handle)).map(() => 'a handle')
+        return [...held.map((lock) => lock.name).filter((name) => name.includes(':kind:')), ...handles].join()";
+    for polls in 0..40 {
+        drop_after(polls, OpfsFiles::open(&format!("{name} {polls}"))).await;
+        nothing_is(&format!("an opening that was dropped after {polls} polls"), left).await;
+        drop_after(polls, OpfsFiles::open(&name)).await;
+        nothing_is(&format!("a further opening that was dropped after {polls} polls"), left).await;
+    }
+    for polls in 0..4 {
+        let (files, db) = open(&name).await;
+        drop(db);
+        drop_after(polls, files.close()).await;
+        drop(files);
+        nothing_is(&format!("a closing that was dropped after {polls} polls"), left).await;
+    }
+    open(&name).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_relaxed_store_is_flushed_before_its_files_are_closed() {
+    let name = fresh();
+    let files = OpfsFiles::open(&name).await.unwrap();
+    let relaxed = OpenOptions { relaxed: true, ..NEW };
+    let mut db = files.store(relaxed).unwrap();
+    stage(&mut db, 0..3);
+    files.commit_store(&mut db).await.unwrap();
+    refused(files.close().await, Code::InvalidArgument, "call `flush` of the store, drop it, and then close");
+    db.flush().unwrap();
+    drop(db);
+    files.close().await.unwrap();
+    let files = OpfsFiles::open(&name).await.unwrap();
+    let mut db = files.store(relaxed).unwrap();
+    holds(&db, 0..3);
+    stage(&mut db, 3..6);
+    db.commit().unwrap();
+    files.compact(&mut db).unwrap();
+    stage(&mut db, 6..9);
+    db.commit().unwrap();
+    // A store that is dropped flushes.
+    drop(db);
+    files.close().await.unwrap();
+    holds(&open(&name).await.1, 0..9);
+}
+
+#[wasm_bindgen_test]
+async fn an_opening_without_a_store_makes_none() {
+    let name = fresh();
+    let files = OpfsFiles::open(&name).await.unwrap();
+    refused(files.store(OpenOptions::default()), Code::InvalidArgument, "pass a dimension");
+    files.close().await.unwrap();
+    refused(OpfsFiles::open_existing(&name).await, Code::NotFound, "there is no store");
+    let (files, mut db) = open(&name).await;
+    stage(&mut db, 0..3);
+    db.commit().unwrap();
+    drop(db);
+    files.close().await.unwrap();
+    let files = OpfsFiles::open_existing(&name).await.unwrap();
+    holds(&files.store(OpenOptions::default()).unwrap(), 0..3);
 }

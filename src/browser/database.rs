@@ -2,6 +2,7 @@
 //! executor polls: a transaction that waits for something else ends.
 
 use std::cell::RefCell;
+use std::ops::Deref;
 use std::rc::Rc;
 
 use js_sys::futures::JsFuture;
@@ -28,6 +29,23 @@ extern "C" {
     fn transaction(this: &Strict, names: &Array, mode: &str, options: &Object) -> Result<IdbTransaction, JsValue>;
 }
 
+/// A connection to a database, which is closed when this is dropped. An open connection delays others for seconds.
+pub struct Connection(IdbDatabase);
+
+impl Deref for Connection {
+    type Target = IdbDatabase;
+
+    fn deref(&self) -> &IdbDatabase {
+        &self.0
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// Makes the object stores of a new database.
 pub type Make = fn(&IdbDatabase) -> Result<(), JsValue>;
 
@@ -52,8 +70,8 @@ async fn may_exist(factory: &IdbFactory, database: &str) -> bool {
 }
 
 /// Opens a database. Without `make`, a database that does not exist is `NOT_FOUND` and is not made. `what` names it in
-/// errors.
-pub async fn connect(database: &str, what: &str, make: Option<Make>) -> Result<IdbDatabase> {
+/// errors. If the future is dropped, the connection is closed as soon as it is there.
+pub async fn connect(database: &str, what: &str, make: Option<Make>) -> Result<Connection> {
     let factory = factory()?;
     let none = format!("there is no {what} in IndexedDB");
     // Opening it would be enough of a check, but WebKit lists a database even if its creation was aborted.
@@ -61,7 +79,7 @@ pub async fn connect(database: &str, what: &str, make: Option<Make>) -> Result<I
         fail!(NotFound, "{none}");
     }
     let request = factory.open_with_u32(database, VERSION).map_err(|thrown| storage_error(&thrown, what))?;
-    let answer: Slot<Result<IdbDatabase>> = Slot::new();
+    let answer: Slot<Result<Connection>> = Slot::new();
     let handlers = Handlers::default();
     let missing = Rc::new(RefCell::new(false));
     let upgrade = {
@@ -85,16 +103,8 @@ pub async fn connect(database: &str, what: &str, make: Option<Make>) -> Result<I
         move |_| {
             handlers.done();
             match request.result() {
-                Ok(db) => {
-                    let db: IdbDatabase = db.unchecked_into();
-                    // Nobody waits for it any more.
-                    if !answer.set(Ok(db.clone())) {
-                        db.close();
-                    }
-                }
-                Err(thrown) => {
-                    answer.set(Err(from_js(thrown)));
-                }
+                Ok(db) => answer.set(Ok(Connection(db.unchecked_into()))),
+                Err(thrown) => answer.set(Err(from_js(thrown))),
             }
         }
     };

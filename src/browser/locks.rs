@@ -54,11 +54,14 @@ async fn ask(locks: &Locks, name: &str, mode: &str) -> Result<Option<Lock>> {
     let held = Promise::new(&mut |resolve, _| over = Some(resolve));
     // The browser answers always, and at once: with `ifAvailable` it does not wait for the lock. Either it calls back,
     // or it rejects. A later rejection (Chromium drops its locks when storage is cleared) is not heard.
-    let answered: Slot<Result<bool, JsValue>> = Slot::new();
+    let answered: Slot<Result<Option<Lock>, JsValue>> = Slot::new();
     let answer = answered.clone();
-    let callback = Closure::once_into_js(move |lock: JsValue| -> JsValue {
-        answer.set(Ok(!lock.is_null()));
-        if lock.is_null() { JsValue::UNDEFINED } else { held.into() }
+    let lock = Lock { over };
+    let callback = Closure::once_into_js(move |granted: JsValue| -> JsValue {
+        let is_granted = !granted.is_null();
+        // If nobody waits for it any more, the lock is dropped here, and so released.
+        answer.set(Ok(is_granted.then_some(lock)));
+        if is_granted { held.into() } else { JsValue::UNDEFINED }
     });
     let asked = locks.request(name, &options, callback.unchecked_ref());
     let asked = asked.map_err(|thrown| storage_error(&thrown, "ask for a lock"))?;
@@ -68,8 +71,7 @@ async fn ask(locks: &Locks, name: &str, mode: &str) -> Result<Option<Lock>> {
             answer.set(Err(thrown));
         }
     });
-    let granted = answered.await.map_err(|thrown| storage_error(&thrown, "the browser gives no lock"))?;
-    Ok(granted.then_some(Lock { over }))
+    answered.await.map_err(|thrown| storage_error(&thrown, "the browser gives no lock"))
 }
 
 async fn take(name: &str, mode: &str, patience_ms: f64) -> Result<Option<Lock>> {

@@ -44,9 +44,7 @@ async fn recorded(name: &str, kind: &str, record: bool) -> Result<Option<String>
         },
         |_| {},
     );
-    let ended = answer.await;
-    db.close();
-    ended.map_err(|ended| ended.into_error())?;
+    answer.await.map_err(|ended| ended.into_error())?;
     Ok(found.take())
 }
 

@@ -1,7 +1,7 @@
 //! Waiting for events of the browser. Nothing here depends on the executor that polls the futures.
 
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -24,8 +24,12 @@ struct State<T> {
     is_set: bool,
 }
 
-/// A value that an event brings, and one future waits for. The first value counts.
+/// A value that an event brings, and one future waits for. The first value counts. If that future is dropped, so is the
+/// value, also one that comes later. A value that owns something (a lock, a connection) gives it back when it is dropped.
 pub struct Slot<T>(Rc<RefCell<State<T>>>);
+
+/// The future of a [`Slot`].
+pub struct Waiting<T>(Slot<T>);
 
 impl<T> Clone for Slot<T> {
     fn clone(&self) -> Self {
@@ -38,11 +42,12 @@ impl<T> Slot<T> {
         Self(Rc::new(RefCell::new(State { value: None, waker: None, is_set: false })))
     }
 
-    /// Returns false if there was a value already.
-    pub fn set(&self, value: T) -> bool {
+    /// Drops the value if there was one already, or if nobody waits for it any more.
+    pub fn set(&self, value: T) {
         let mut state = self.0.borrow_mut();
         if state.is_set {
-            return false;
+            drop(state);
+            return drop(value);
         }
         state.is_set = true;
         state.value = Some(value);
@@ -51,19 +56,38 @@ impl<T> Slot<T> {
         if let Some(waker) = waker {
             waker.wake();
         }
-        true
     }
 
+    /// Returns whether there was a value, or nobody waits for one any more.
     pub fn is_set(&self) -> bool {
         self.0.borrow().is_set
     }
 }
 
-impl<T> Future for Slot<T> {
+impl<T> IntoFuture for Slot<T> {
+    type Output = T;
+    type IntoFuture = Waiting<T>;
+
+    fn into_future(self) -> Waiting<T> {
+        Waiting(self)
+    }
+}
+
+impl<T> Drop for Waiting<T> {
+    fn drop(&mut self) {
+        let mut state = self.0.0.borrow_mut();
+        state.is_set = true;
+        let value = state.value.take();
+        drop(state);
+        drop(value);
+    }
+}
+
+impl<T> Future for Waiting<T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.0.0.borrow_mut();
         match state.value.take() {
             Some(value) => Poll::Ready(value),
             None => {
@@ -96,9 +120,7 @@ impl Drop for Timer {
 pub async fn sleep(ms: i32) {
     let over = Slot::new();
     let set = over.clone();
-    let _timer = Timer::new(ms, move || {
-        set.set(());
-    });
+    let _timer = Timer::new(ms, move || set.set(()));
     over.await;
 }
 

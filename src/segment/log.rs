@@ -125,12 +125,29 @@ impl LogSegment {
 
     /// Holds a run back in memory, without writing it. [`flush`](Self::flush) writes it.
     pub fn hold(&mut self, run: &Run) -> Result<()> {
-        self.held.append(run)
+        self.held.append(run)?;
+        self.tell_held();
+        Ok(())
     }
 
     /// Forgets the run that was held last.
     pub fn unhold(&mut self, last: &Run) {
         self.held.take_back(last);
+        self.tell_held();
+    }
+
+    /// Tells the files of [`browser`](crate::browser) what is held, because closing them would lose it.
+    fn tell_held(&self) {
+        #[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
+        if let Some(owner) = self.owner() {
+            owner.holds(self.held_bytes());
+        }
+    }
+
+    /// Returns whose file the log is.
+    #[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
+    pub fn owner(&self) -> Option<crate::sink::Owner> {
+        self.sink.as_ref().and_then(|sink| sink.owner())
     }
 
     /// Forgets the run that was written last, because the host of a transactional sink did not commit it.
@@ -167,6 +184,7 @@ impl LogSegment {
             Err(Unknown(error) | Unpublished(error)) => return Err(error),
         }
         held.clear();
+        self.tell_held();
         Ok(())
     }
 

@@ -8,6 +8,8 @@ mod file;
 #[cfg(all(target_arch = "wasm32", feature = "handle"))]
 mod handle;
 mod memory;
+#[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
+mod owner;
 #[cfg(all(target_arch = "wasm32", feature = "handle"))]
 mod thrown;
 
@@ -18,6 +20,10 @@ pub use file::FileSink;
 #[cfg(all(target_arch = "wasm32", feature = "handle"))]
 pub use handle::HandleSink;
 pub use memory::{CountingSink, MemorySink};
+#[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
+pub(crate) use owner::Files;
+#[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
+pub use owner::Owner;
 #[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
 pub(crate) use thrown::from_js;
 #[cfg(all(target_arch = "wasm32", feature = "bindings"))]
@@ -56,6 +62,13 @@ pub trait ByteSink {
     fn truncate_to(&mut self, len: u64) -> Result<()>;
     /// Makes durable what was written before (rule 6).
     fn flush(&mut self) -> Result<()>;
+
+    /// Returns whose file this is, if it is one of [`browser`](crate::browser). Those files take only stores of their
+    /// own. A sink that wraps another one returns what that one returns.
+    #[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
+    fn owner(&self) -> Option<Owner> {
+        None
+    }
 
     /// Returns whether there are no bytes.
     fn is_empty(&self) -> Result<bool> {
@@ -107,5 +120,9 @@ impl<S: ByteSink + ?Sized> ByteSink for Box<S> {
     }
     fn flush(&mut self) -> Result<()> {
         (**self).flush()
+    }
+    #[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
+    fn owner(&self) -> Option<Owner> {
+        (**self).owner()
     }
 }

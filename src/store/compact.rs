@@ -21,7 +21,7 @@ const SLICE_BYTES: usize = 1 << 20;
 
 /// Fails, because a call of a compaction does not fit what it has done so far.
 fn out_of_turn<T>() -> Result<T> {
-    fail!(Failed, "a compaction step came out of turn")
+    fail!(InvalidArgument, "a compaction step came out of turn")
 }
 
 /// The number of ids that are sorted in one slice. A collection is sorted in parts of this length, which are merged as
@@ -72,7 +72,7 @@ impl Store {
     pub fn begin_compaction(&mut self, mut data: Box<dyn ByteSink>, mut log: Box<dyn ByteSink>) -> Result<()> {
         self.check_writable()?;
         if !self.staged.is_empty() {
-            fail!(Failed, "commit the staged writes first");
+            fail!(InvalidArgument, "commit the staged writes first");
         }
         if self.log.held_bytes() > 0 {
             self.flush()?;

@@ -129,6 +129,12 @@ impl Store {
         self.failed.get_or_insert_with(|| why.to_string());
     }
 
+    /// Returns whose files the store is on, if they are those of [`browser`](crate::browser).
+    #[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
+    pub(crate) fn owner(&self) -> Option<crate::sink::Owner> {
+        self.log.owner()
+    }
+
     fn check_writable(&self) -> Result<()> {
         if self.options.read_only {
             fail!(ReadOnly, "the store was opened read-only: open it for writing");
@@ -137,10 +143,10 @@ impl Store {
             fail!(Failed, "the store has failed and must be opened again: {why}");
         }
         if self.staged.is_written() {
-            fail!(Failed, "the last write was neither applied nor rolled back yet");
+            fail!(InvalidArgument, "the last write was neither applied nor rolled back yet");
         }
         if self.compaction.is_some() {
-            fail!(Failed, "a write was staged while a compaction is under way");
+            fail!(InvalidArgument, "a compaction is under way: finish it or abandon it before you write");
         }
         Ok(())
     }

@@ -151,7 +151,7 @@ impl Opening {
             }
             DataFound::Unfinished => {
                 if options.read_only {
-                    fail!(NotFound, "the store's creation was never finished: open it without readOnly");
+                    fail!(NotFound, "the store's creation was never finished: open it for writing, with a dimension");
                 }
                 let Some(dimension) = options.dimension else {
                     fail!(InvalidArgument, "there is no store yet: pass a dimension to create one")

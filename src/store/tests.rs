@@ -343,7 +343,7 @@ fn packing_anew_goes_in_slices() {
             5
         );
         assert_eq!(store.get("a", "777").unwrap().unwrap().attrs["n"], Value::Int(777 * 7 + 2));
-        assert_eq!(code_of(&store.stage_create("b").unwrap_err()), Code::Failed);
+        assert_eq!(code_of(&store.stage_create("b").unwrap_err()), Code::InvalidArgument);
     }
     assert!(slices > 2, "{slices}");
     assert!(store.index.arena.memory_bytes() < before.1 / 2, "{} of {}", store.index.arena.memory_bytes(), before.1);
@@ -351,4 +351,63 @@ fn packing_anew_goes_in_slices() {
     store.stage_delete("a", ["777"].into_iter().map(Ok)).unwrap();
     store.commit().unwrap();
     assert!(store.get("a", "777").unwrap().is_none());
+}
+
+/// A call out of turn is a mistake of the caller, and the store goes on.
+#[test]
+fn calls_out_of_turn_are_refused_and_harm_nothing() {
+    let mut store = Store::create(MemorySink::new(), MemorySink::new(), options()).unwrap();
+    let sink = || Box::new(MemorySink::new());
+    let refused = |result: Result<()>| assert_eq!(code_of(&result.unwrap_err()), Code::InvalidArgument);
+    refused(store.compact_step().map(drop));
+    refused(store.finish_compaction());
+    refused(store.adopt_compaction());
+    refused(store.adopt_step().map(drop));
+    store.stage_create("a").unwrap();
+    refused(store.begin_compaction(sink(), sink()));
+    refused(store.compact_into(sink(), sink()));
+    store.write().unwrap();
+    refused(store.stage_create("b").map(drop));
+    refused(store.compact_into(sink(), sink()));
+    store.apply();
+    store.begin_compaction(sink(), sink()).unwrap();
+    refused(store.stage_create("b").map(drop));
+    refused(store.adopt_compaction());
+    refused(store.begin_compaction(sink(), sink()));
+    store.abandon_compaction();
+    assert!(store.failure().is_none());
+    store.stage_create("b").unwrap();
+    store.commit().unwrap();
+    assert_eq!(store.collections(), ["a", "b"]);
+}
+
+/// A write after the files were closed says so, and not that something could not be taken back.
+#[test]
+fn a_write_to_closed_files_says_that_they_are_closed() {
+    struct Closing(MemorySink, std::rc::Rc<std::cell::Cell<bool>>);
+    impl crate::sink::ByteSink for Closing {
+        fn len(&self) -> Result<u64> {
+            crate::sink::ByteSink::len(&self.0)
+        }
+        fn append(&mut self, bytes: &[u8]) -> Result<()> {
+            if self.1.get() { Err(crate::error(Code::Closed, "they are closed")) } else { self.0.append(bytes) }
+        }
+        fn publish(&mut self, at: u64, length: [u8; 4]) -> Result<()> {
+            self.0.publish(at, length)
+        }
+        fn truncate_to(&mut self, len: u64) -> Result<()> {
+            if self.1.get() { Err(crate::error(Code::Closed, "they are closed")) } else { self.0.truncate_to(len) }
+        }
+        fn flush(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+    let closed = std::rc::Rc::new(std::cell::Cell::new(false));
+    let sink = || Closing(MemorySink::new(), closed.clone());
+    let mut store = Store::create(sink(), sink(), options()).unwrap();
+    store.stage_create("a").unwrap();
+    closed.set(true);
+    let error = store.commit().unwrap_err();
+    assert_eq!((code_of(&error), format!("{error:#}").contains("taken back")), (Code::Closed, false), "{error:#}");
+    assert_eq!(code_of(&store.stage_create("b").unwrap_err()), Code::Failed);
 }

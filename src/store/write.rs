@@ -9,10 +9,10 @@
 //! all. The data is flushed before such a frame is appended.
 
 use super::Store;
-use crate::error::{fail, within};
+use crate::error::{code_of, fail, within};
 use crate::mutant::mutant;
 use crate::segment::Failure::{self, Unknown, Unpublished};
-use crate::{Error, Result};
+use crate::{Code, Error, Result};
 
 impl Store {
     /// Does [`write`](Self::write) and [`apply`](Self::apply), where no host has to commit in between.
@@ -71,6 +71,11 @@ impl Store {
     fn roll_back_after(&mut self, error: Error) -> Error {
         match self.roll_back_sinks() {
             Ok(()) => error,
+            // The files were closed before the write, so it has left nothing there.
+            Err(second) if code_of(&error) == Code::Closed && code_of(&second) == Code::Closed => {
+                self.fail(&format!("{error:#}"));
+                error
+            }
             Err(second) => {
                 self.fail(&format!("{error:#}; taking it back failed as well: {second:#}"));
                 within(error, &format!("the store has failed: what was written could not be taken back ({second:#})"))

@@ -1,6 +1,8 @@
 //! Functions that the tests of both kinds of storage share. They look at the browser's storage itself, by JavaScript.
 
+use std::future::Future;
 use std::ops::Range;
+use std::task::{Context, Waker};
 
 use js_sys::futures::JsFuture;
 use js_sys::{Array, Date, Function, Math, Promise, Reflect};
@@ -32,6 +34,31 @@ pub async fn js(name: &str, code: &str) -> JsValue {
         Ok(value) => value,
         Err(thrown) => panic!("{code}: {thrown:?}"),
     }
+}
+
+/// Polls a future as often as that, with a turn of the event loop after each time, and drops it.
+pub async fn drop_after(polls: u32, future: impl Future) {
+    let mut future = Box::pin(future);
+    for _ in 0..polls {
+        let is_ready = future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        js("", "await new Promise((over) => setTimeout(over, 1))").await;
+        if is_ready {
+            return;
+        }
+    }
+}
+
+/// Waits until JavaScript returns nothing, for two seconds at most.
+pub async fn nothing_is(left: &str, code: &str) {
+    let mut found = String::new();
+    for _ in 0..100 {
+        found = js("", code).await.as_string().unwrap_or_default();
+        if found.is_empty() {
+            return;
+        }
+        js("", "await new Promise((over) => setTimeout(over, 20))").await;
+    }
+    panic!("{left}: {found}");
 }
 
 /// Returns the numbers in nested arrays.

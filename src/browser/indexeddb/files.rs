@@ -7,6 +7,7 @@ use super::shared::{Change, Pair, Shared, Work};
 use super::sink::IdbSink;
 use crate::browser::Compacting;
 use crate::error::{code_of, fail};
+use crate::sink::Owner;
 use crate::{Code, OpenOptions, Opening, Result, Store};
 
 /// Once a new pair has this many bytes in memory, a compaction writes them to the database.
@@ -28,8 +29,9 @@ const DRAIN: u64 = 4 << 20;
 /// batch.push("a", &[("lang", "rust".into())]);
 /// db.stage_upsert("docs", batch.len(), batch.bytes(), &[1.0, 0.0, 0.0])?;
 /// files.commit_store(&mut db).await?;
-/// let hits = db.search(&[1.0, 0.1, 0.0], &Query::default())?;
-/// files.close().await;
+/// let hits = db.search(&[1.0, 0.1, 0.0], &Query { top_k: 5, ..Default::default() })?;
+/// drop(db);
+/// files.close().await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -60,9 +62,15 @@ impl IdbFiles {
 
     /// Opens the store. With a dimension, makes it if there is none yet. The options are made
     /// [transactional](OpenOptions::transactional).
+    ///
+    /// These files have one store at a time. Until it is dropped, another one is `LOCKED`, except one that is
+    /// [read-only](OpenOptions::read_only).
     pub async fn store(&self, options: OpenOptions) -> Result<Store> {
         let options = OpenOptions { transactional: true, ..options };
         let (data, log) = self.pair()?;
+        if !options.read_only {
+            data.claim()?;
+        }
         let [data_len, log_len] = self.shared.current.borrow().lengths();
         let mut opening = Opening::new(options, data_len, log_len)?;
         data.feed(|bytes| opening.feed_data(bytes)).await?;
@@ -75,14 +83,15 @@ impl IdbFiles {
         Ok(store)
     }
 
-    /// Returns the sinks of data and log, for an [`Opening`] of your own. They can be read asynchronously.
+    /// Returns the sinks of data and log, for an [`Opening`] of your own. They can be read asynchronously. Of all sinks
+    /// of these files, those of one pair write at a time: the first one that writes, until it is dropped.
     pub fn pair(&self) -> Result<(IdbSink, IdbSink)> {
         self.shared.check()?;
-        Ok(self.sinks(&self.shared.current.borrow()))
+        Ok(self.sinks(&self.shared.current.borrow(), &self.shared.owned.owner()))
     }
 
-    fn sinks(&self, pair: &Pair) -> (IdbSink, IdbSink) {
-        let sink = |which: usize| IdbSink::new(&self.shared, pair.generation, which, &pair.files[which]);
+    fn sinks(&self, pair: &Pair, owner: &Owner) -> (IdbSink, IdbSink) {
+        let sink = |which: usize| IdbSink::new(&self.shared, pair.generation, which, &pair.files[which], owner);
         (sink(0), sink(1))
     }
 
@@ -129,9 +138,15 @@ impl IdbFiles {
     /// Makes what is staged in the store durable, and applies it: [`Store::write`], [`commit`](Self::commit),
     /// [`Store::apply`].
     ///
+    /// With a [relaxed](OpenOptions::relaxed) store this writes the rows alone. The log, without which the rows are
+    /// nothing, follows with [`Store::flush`] and then [`commit`](Self::commit).
+    ///
     /// After an error the store is as it was before, and nothing waits. After `OUTCOME_UNKNOWN` and `FAILED` it takes no
-    /// more writes: open it again.
+    /// more writes: open it again. A store of other files is `INVALID_ARGUMENT`, and is left as it is.
     pub async fn commit_store(&self, store: &mut Store) -> Result<()> {
+        if !store.read_only() {
+            self.shared.owned.of_store(store, "commit_store")?;
+        }
         // If the future is dropped, nobody knows whether the write was made.
         let mut writing = Writing(Some(store));
         let Some(store) = writing.0.as_deref_mut() else { return Ok(()) };
@@ -157,11 +172,16 @@ impl IdbFiles {
     /// Rewrites the store without its dead rows, and makes the new files current in one step. After an error the old
     /// files are current, and the store goes on with them (except after `OUTCOME_UNKNOWN`: open it again).
     ///
-    /// Rows that are not in memory ([`OpenOptions::compact`]) cannot be rewritten: that is `UNSUPPORTED`.
+    /// Rows that are not in memory ([`OpenOptions::compact`]) cannot be rewritten: that is `UNSUPPORTED`. A store of other
+    /// files is `INVALID_ARGUMENT`.
     pub async fn compact(&self, store: &mut Store) -> Result<()> {
+        if store.read_only() {
+            fail!(ReadOnly, "the store was opened read-only: open it for writing");
+        }
+        let owner = self.shared.owned.of_store(store, "compact")?;
         self.commit().await?;
         if self.shared.fresh.borrow().is_some() {
-            fail!(Failed, "a compaction of the store \"{}\" is under way", self.shared.name);
+            fail!(InvalidArgument, "a compaction of the store \"{}\" is under way", self.shared.name);
         }
         if self.shared.stale.get() {
             self.shared.discard().await;
@@ -170,7 +190,7 @@ impl IdbFiles {
         let fresh = Pair::new(shared.row.get().generation + 1, [0, 0]);
         *shared.fresh.borrow_mut() = Some(fresh.clone());
         shared.stale.set(true);
-        let (data, log) = self.sinks(&fresh);
+        let (data, log) = self.sinks(&fresh, &owner);
         let mut compacting = Compacting::new(store, {
             let shared = shared.clone();
             move || drop(shared.fresh.take())
@@ -223,8 +243,13 @@ impl IdbFiles {
         self.shared.write(work).await
     }
 
-    /// Writes what waits, closes the connection and releases the lock. Sinks that are left fail with `CLOSED`.
-    pub async fn close(self) -> Result<()> {
+    /// Writes what waits, closes the connection and releases the lock. Sinks that are left fail with `CLOSED`, so drop the
+    /// store first.
+    ///
+    /// If a [relaxed](OpenOptions::relaxed) store of these files still holds back what it acknowledged, this is
+    /// `INVALID_ARGUMENT`, and nothing is closed: call [`Store::flush`], drop the store, and close the files then.
+    pub async fn close(&self) -> Result<()> {
+        self.shared.owned.check_held()?;
         let committed = if self.shared.check().is_ok() { self.commit().await } else { Ok(()) };
         self.shared.close();
         committed

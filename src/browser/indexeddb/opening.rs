@@ -16,6 +16,7 @@ use crate::browser::database::{Ended, Transaction, connect, factory, transact};
 use crate::browser::locks;
 use crate::browser::register;
 use crate::error::{Context, fail};
+use crate::segment::HEADER_LEN;
 use crate::sink::from_js;
 
 /// Opens the database of a store for its only writer. `make` makes it if it is not there.
@@ -34,13 +35,12 @@ pub async fn open(name: &str, make: bool) -> Result<Rc<Shared>> {
     let database = format!("nidus-wasm:{name}");
     let db = connect(&database, &format!("database of \"{name}\""), make.then_some(make_store)).await?;
     let epoch = format!("{:x}-{:x}-{:x}", Date::now().to_bits(), Math::random().to_bits(), Math::random().to_bits());
-    match take_over(name, &db, &epoch).await {
-        Ok((row, pair)) => Ok(Shared::new(name, db, epoch, row, pair, lock)),
-        Err(error) => {
-            db.close();
-            Err(error)
-        }
+    let (row, pair) = take_over(name, &db, &epoch).await?;
+    if !make && row.generation == 0 && row.lengths[0] < HEADER_LEN {
+        // An opening made the database, and no store was made in it.
+        fail!(NotFound, "there is no store \"{name}\" in IndexedDB: its creation was never finished");
     }
+    Ok(Shared::new(name, db, epoch, row, pair, lock))
 }
 
 /// Writes this writer's epoch into the row, and removes what an interrupted compaction left. Nothing is changed if the

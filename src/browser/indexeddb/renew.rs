@@ -25,9 +25,7 @@ async fn remove(database: &str) -> Result<()> {
     request.set_onsuccess(Some(&success));
     request.set_onerror(Some(&failure));
     let late = answer.clone();
-    let _timer = Timer::new(ANSWER_MS, move || {
-        late.set(());
-    });
+    let _timer = Timer::new(ANSWER_MS, move || late.set(()));
     answer.await;
     Ok(())
 }
@@ -46,7 +44,7 @@ pub async fn renew_log() {
         return;
     }
     if let Ok(db) = connect(SCRATCH, "scratch database", Some(|_| Ok(()))).await {
-        db.close();
+        drop(db);
         // If this hinders the opening of the store, that opening reports it.
         let _ = remove(SCRATCH).await;
     }

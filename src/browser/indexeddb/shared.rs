@@ -6,16 +6,15 @@ use std::rc::Rc;
 use js_sys::futures::spawn_local;
 use js_sys::{Array, Object};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::IdbDatabase;
 
 use super::extents::{Extents, Plan};
 use super::put::{put, remove_others};
 use super::row::{EXTENTS, FILES, META, META_KEY, Row, between, damaged, epoch_of, extent, place};
-use crate::browser::database::{Answer, Ended, Transaction, transact};
+use crate::browser::database::{Answer, Connection, Ended, Transaction, transact};
 use crate::browser::locks::Lock;
 use crate::browser::wait::{Handlers, sleep};
 use crate::error::{Context, error, fail};
-use crate::sink::from_js;
+use crate::sink::{Files, from_js};
 use crate::{Code, Error, Result, code_of};
 
 /// A file in memory: data or log, of one generation.
@@ -53,6 +52,8 @@ pub type Work = Rc<dyn Fn(&Transaction, &Shared) -> Result<Change>>;
 
 pub struct Shared {
     pub name: String,
+    /// Tells which store is on these files.
+    pub owned: Rc<Files>,
     pub row: Cell<Row>,
     pub current: RefCell<Pair>,
     /// The pair that a compaction writes.
@@ -60,7 +61,7 @@ pub struct Shared {
     /// True if the database may hold extents that belong to no current file.
     pub stale: Cell<bool>,
     pub closed: Cell<bool>,
-    db: IdbDatabase,
+    db: Connection,
     epoch: String,
     lost: RefCell<Option<String>>,
     /// The answers that the connection owes.
@@ -77,9 +78,10 @@ impl Drop for Shared {
 }
 
 impl Shared {
-    pub fn new(name: &str, db: IdbDatabase, epoch: String, row: Row, current: Pair, lock: Lock) -> Rc<Self> {
+    pub fn new(name: &str, db: Connection, epoch: String, row: Row, current: Pair, lock: Lock) -> Rc<Self> {
         let shared = Rc::new(Self {
             name: name.to_string(),
+            owned: Files::new(name),
             row: Cell::new(row),
             current: RefCell::new(current),
             fresh: RefCell::default(),

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use super::shared::{File, Shared};
 use crate::Result;
 use crate::error::{fail, reserve};
-use crate::sink::ByteSink;
+use crate::sink::{ByteSink, Owner};
 
 /// One read takes the extents that begin within this many bytes, and so little more than these.
 const ROUND: u64 = 4 << 20;
@@ -20,11 +20,12 @@ pub struct IdbSink {
     /// 0 is data, 1 is log.
     which: usize,
     file: File,
+    owner: Owner,
 }
 
 impl IdbSink {
-    pub(super) fn new(shared: &Rc<Shared>, generation: u64, which: usize, file: &File) -> Self {
-        Self { shared: shared.clone(), generation, which, file: file.clone() }
+    pub(super) fn new(shared: &Rc<Shared>, generation: u64, which: usize, file: &File, owner: &Owner) -> Self {
+        Self { shared: shared.clone(), generation, which, file: file.clone(), owner: owner.clone() }
     }
 
     /// Fills all of `out` with the bytes from `at` on, or fails. Bytes that wait for a commit are read, too.
@@ -85,7 +86,11 @@ impl IdbSink {
             }
         }
         if self.ends() != (committed, size) {
-            fail!(Failed, "the store \"{}\" was written to while it was being opened", self.shared.name);
+            fail!(
+                InvalidArgument,
+                "the store \"{}\" was written to while it was being opened: open it again",
+                self.shared.name
+            );
         }
         let mut fed = Ok(());
         self.file.borrow().copy(committed, (size - committed) as usize, &mut |slice| {
@@ -94,6 +99,16 @@ impl IdbSink {
             }
         });
         fed
+    }
+
+    /// Makes the pair of this sink the one that writes.
+    pub(super) fn claim(&self) -> Result<()> {
+        self.owner.claim()
+    }
+
+    fn check_writer(&self) -> Result<()> {
+        self.shared.check_pair(self.generation)?;
+        self.owner.claim()
     }
 
     fn ends(&self) -> (u64, u64) {
@@ -108,21 +123,25 @@ impl ByteSink for IdbSink {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.shared.check_pair(self.generation)?;
+        self.check_writer()?;
         self.file.borrow_mut().append(bytes)
     }
 
     fn publish(&mut self, at: u64, length: [u8; 4]) -> Result<()> {
-        self.shared.check_pair(self.generation)?;
+        self.check_writer()?;
         self.file.borrow_mut().publish(at, length)
     }
 
     fn truncate_to(&mut self, len: u64) -> Result<()> {
-        self.shared.check_pair(self.generation)?;
+        self.check_writer()?;
         self.file.borrow_mut().truncate(len)
     }
 
     fn flush(&mut self) -> Result<()> {
         self.shared.check_pair(self.generation)
+    }
+
+    fn owner(&self) -> Option<Owner> {
+        Some(self.owner.clone())
     }
 }

@@ -7,8 +7,11 @@ use web_sys::FileSystemDirectoryHandle;
 use super::folder::{FILES, check_worker, deadline, folder, has_head, is_removed, lock, refuse_others};
 use super::head::{HEAD_SIZE, decode_head, encode_slot, slot_offset};
 use super::sink::{File, OpfsSink};
+use crate::browser::wait::Slot;
 use crate::browser::{Compacting, locks, register};
 use crate::error::{Context, fail};
+use crate::segment::HEADER_LEN;
+use crate::sink::{Files as Owned, Owner};
 use crate::{OpenOptions, Result, Store};
 
 /// The number of a file in `FILES`. A generation has one of the two pairs.
@@ -21,6 +24,8 @@ struct Inner {
     folder: FileSystemDirectoryHandle,
     /// In the order of `FILES`.
     files: [Rc<File>; 5],
+    /// Tells which store is on these files.
+    owned: Rc<Owned>,
     generation: Cell<u64>,
     /// A file of another program in the pair that is not current.
     foreign: Option<&'static str>,
@@ -28,19 +33,7 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let (folder, files) = (self.folder.clone(), self.files.clone());
-        if files.iter().any(|file| !file.closed.get()) {
-            spawn_local(async move { close(&folder, &files).await });
-        }
-    }
-}
-
-/// Closes the handles. In Chromium, closing the handle of a removed file never returns. The end of the worker releases
-/// those.
-async fn close(folder: &FileSystemDirectoryHandle, files: &[Rc<File>]) {
-    let open: Vec<_> = files.iter().filter(|file| !file.closed.replace(true)).collect();
-    if !open.is_empty() && !is_removed(folder).await {
-        open.iter().for_each(|file| file.handle.close());
+        let _ = self.close();
     }
 }
 
@@ -60,9 +53,9 @@ async fn close(folder: &FileSystemDirectoryHandle, files: &[Rc<File>]) {
 /// batch.push("a", &[("lang", "rust".into())]);
 /// db.stage_upsert("docs", batch.len(), batch.bytes(), &[1.0, 0.0, 0.0])?;
 /// files.commit_store(&mut db).await?;
-/// let hits = db.search(&[1.0, 0.1, 0.0], &Query::default())?;
+/// let hits = db.search(&[1.0, 0.1, 0.0], &Query { top_k: 5, ..Default::default() })?;
 /// drop(db);
-/// files.close().await;
+/// files.close().await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -123,14 +116,25 @@ impl OpfsFiles {
         let Ok(files) = <[_; 5]>::try_from(std::mem::take(&mut files.0)) else {
             fail!(Failed, "a file was not opened")
         };
-        let inner = Inner { name: name.to_string(), folder, files, generation: Cell::new(generation), foreign };
+        let (owned, generation) = (Owned::new(name), Cell::new(generation));
+        let inner = Inner { name: name.to_string(), folder, files, owned, generation, foreign };
         inner.clear_unfinished()?;
+        if !make && inner.generation.get() == 0 && inner.files[data(0)].size()? < HEADER_LEN {
+            // An opening made the files, and no store was made in them.
+            fail!(NotFound, "there is no store \"{name}\" in OPFS: its creation was never finished");
+        }
         Ok(Self { inner: Rc::new(inner) })
     }
 
     /// Opens the store. With a dimension, makes it if there is none yet.
+    ///
+    /// These files have one store at a time. Until it is dropped, another one is `LOCKED`, except one that is
+    /// [read-only](OpenOptions::read_only).
     pub fn store(&self, options: OpenOptions) -> Result<Store> {
         let (data, log) = self.pair()?;
+        if !options.read_only {
+            data.owner.claim()?;
+        }
         let store = Store::open(data, log, OpenOptions { transactional: false, ..options })?;
         if !options.read_only {
             // A compaction that was interrupted left the other pair. It was kept for as long as this one could be damaged.
@@ -139,20 +143,27 @@ impl OpfsFiles {
         Ok(store)
     }
 
-    /// Returns the sinks of data and log, for [`Store::open`].
+    /// Returns the sinks of data and log, for [`Store::open`]. Of all sinks of these files, those of one pair write at a
+    /// time: the first one that writes, until it is dropped.
     pub fn pair(&self) -> Result<(OpfsSink, OpfsSink)> {
-        self.sinks(self.inner.generation.get())
+        self.sinks(self.inner.generation.get(), &self.inner.owned.owner())
     }
 
-    fn sinks(&self, generation: u64) -> Result<(OpfsSink, OpfsSink)> {
-        let sink = |file: usize| OpfsSink::new(&self.inner.files[file], self.inner.clone());
+    fn sinks(&self, generation: u64, owner: &Owner) -> Result<(OpfsSink, OpfsSink)> {
+        let sink = |file: usize| OpfsSink::new(&self.inner.files[file], owner, self.inner.clone());
         Ok((sink(data(generation))?, sink(data(generation) + 1)?))
     }
 
     /// Makes what is staged in the store durable, and applies it. This is [`Store::commit`], and a check that the files
     /// are still there: a user may clear the storage while the store is open, and the handles do not tell. Then it is
     /// `FAILED`.
+    ///
+    /// With a [relaxed](OpenOptions::relaxed) store this writes the rows alone. The log, without which the rows are
+    /// nothing, follows with [`Store::flush`]. A store of other files is `INVALID_ARGUMENT`, and is left as it is.
     pub async fn commit_store(&self, store: &mut Store) -> Result<()> {
+        if !store.read_only() {
+            self.inner.owned.of_store(store, "commit_store")?;
+        }
         store.commit()?;
         if is_removed(&self.inner.folder).await {
             let why = format!("the files of the store \"{}\" were removed while it was open", self.inner.name);
@@ -165,9 +176,14 @@ impl OpfsFiles {
     /// Rewrites the store without its dead rows, and makes the new files current in one step. After an error the old
     /// files are current, and the store goes on with them, unless it says that it has failed.
     ///
-    /// Rows that are not in memory ([`OpenOptions::compact`]) cannot be rewritten: that is `UNSUPPORTED`.
+    /// Rows that are not in memory ([`OpenOptions::compact`]) cannot be rewritten: that is `UNSUPPORTED`. A store of other
+    /// files is `INVALID_ARGUMENT`.
     pub fn compact(&self, store: &mut Store) -> Result<()> {
+        if store.read_only() {
+            fail!(ReadOnly, "the store was opened read-only: open it for writing");
+        }
         let inner = &self.inner;
+        let owner = inner.owned.of_store(store, "compact")?;
         if let Some(foreign) = inner.foreign {
             fail!(
                 InvalidArgument,
@@ -175,7 +191,7 @@ impl OpfsFiles {
                 inner.name
             );
         }
-        let (data, log) = self.sinks(inner.generation.get() + 1)?;
+        let (data, log) = self.sinks(inner.generation.get() + 1, &owner)?;
         let mut compacting = Compacting::new(store, || {});
         let written = (|| {
             compacting.store().begin_compaction(Box::new(data), Box::new(log))?;
@@ -196,9 +212,14 @@ impl OpfsFiles {
         Ok(())
     }
 
-    /// Closes the handles, and so releases the lock. Sinks that are left fail with `CLOSED`.
-    pub async fn close(self) {
-        close(&self.inner.folder, &self.inner.files).await;
+    /// Closes the handles, and so releases the lock. Sinks that are left fail with `CLOSED`, so drop the store first.
+    ///
+    /// If a [relaxed](OpenOptions::relaxed) store of these files still holds back what it acknowledged, this is
+    /// `INVALID_ARGUMENT`, and nothing is closed: call [`Store::flush`], drop the store, and close the files then.
+    pub async fn close(&self) -> Result<()> {
+        self.inner.owned.check_held()?;
+        self.inner.close().await;
+        Ok(())
     }
 }
 
@@ -242,6 +263,25 @@ fn current(name: &str, files: &[Rc<File>], head: &[u8]) -> Result<u64> {
 }
 
 impl Inner {
+    /// Closes the handles, also if the future is dropped. In Chromium, closing the handle of a removed file never returns.
+    /// The end of the worker releases those.
+    fn close(&self) -> Slot<()> {
+        let open: Vec<_> = self.files.iter().filter(|file| !file.closed.replace(true)).cloned().collect();
+        let (folder, over) = (self.folder.clone(), Slot::new());
+        let closed = over.clone();
+        if open.is_empty() {
+            over.set(());
+            return closed;
+        }
+        spawn_local(async move {
+            if !is_removed(&folder).await {
+                open.iter().for_each(|file| file.handle.close());
+            }
+            over.set(());
+        });
+        closed
+    }
+
     fn size(&self, generation: u64) -> Result<u64> {
         Ok(self.files[data(generation)].size()? + self.files[data(generation) + 1].size()?)
     }

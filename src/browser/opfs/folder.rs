@@ -3,19 +3,19 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use js_sys::futures::JsFuture;
+use js_sys::futures::{JsFuture, spawn_local};
 use js_sys::{Date, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{
     File as Blob, FileSystemDirectoryHandle, FileSystemFileHandle, FileSystemGetDirectoryOptions,
-    FileSystemGetFileOptions,
+    FileSystemGetFileOptions, FileSystemSyncAccessHandle,
 };
 
 use super::head::{HEAD_SIZE, decode_head, is_foreign_head};
 use super::owner::{Look, NOTHING, Seen, encode_name, foreign_of, look_at_data, look_at_log, missing_of};
-use super::sink::File;
+use super::sink::{File, Opened};
 use crate::browser::errors::{name_of, storage_error};
-use crate::browser::wait::sleep;
+use crate::browser::wait::{Slot, sleep};
 use crate::error::{error, fail};
 use crate::{Code, Error, Result};
 
@@ -89,6 +89,15 @@ pub async fn is_removed(folder: &FileSystemDirectoryHandle) -> bool {
     matches!(entry(folder, FILES[0], false).await, Ok(None))
 }
 
+/// Opens the handle of a file. If this future is dropped, the handle is closed as soon as it is there.
+async fn open_handle(entry: &FileSystemFileHandle) -> Result<FileSystemSyncAccessHandle, JsValue> {
+    let opened: Slot<Result<Opened, JsValue>> = Slot::new();
+    let (promise, to) = (entry.create_sync_access_handle(), opened.clone());
+    spawn_local(async move { to.set(answer(promise).await.map(|handle| Opened(Some(handle)))) });
+    let mut opened = opened.await?;
+    opened.0.take().ok_or(JsValue::UNDEFINED)
+}
+
 /// Opens a file for this writer alone. Waits a little for a writer that has just ended.
 pub async fn lock(store: &str, folder: &FileSystemDirectoryHandle, file: &str, deadline: f64) -> Result<Rc<File>> {
     let what = format!("\"{file}\" of the store \"{store}\"");
@@ -96,7 +105,7 @@ pub async fn lock(store: &str, folder: &FileSystemDirectoryHandle, file: &str, d
     let entry = entry(folder, file, true).await.map_err(refused)?;
     let Some(entry) = entry else { fail!(NotFound, "{what} is not there") };
     loop {
-        match answer(entry.create_sync_access_handle()).await {
+        match open_handle(&entry).await {
             Ok(handle) => return Ok(Rc::new(File { handle, closed: Cell::new(false), what })),
             Err(thrown) if name_of(&thrown) != "NoModificationAllowedError" => return Err(refused(thrown)),
             Err(_) if Date::now() >= deadline => {

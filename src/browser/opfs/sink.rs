@@ -5,12 +5,23 @@ use web_sys::FileSystemSyncAccessHandle;
 
 use crate::Result;
 use crate::error::{Context, fail};
-use crate::sink::{ByteSink, ByteSource, HandleSink, check_cut, check_publish, from_js};
+use crate::sink::{ByteSink, ByteSource, HandleSink, Owner, check_cut, check_publish, from_js};
 
 /// The greatest offset. Beyond it, a JavaScript number cannot express every offset exactly.
 const MAX_OFFSET: u64 = 1 << 53;
 
-/// The handle of an open file. It is closed when the last one who has it is gone.
+/// A handle, before it is known to whom it belongs. It is closed if it is dropped.
+pub struct Opened(pub Option<FileSystemSyncAccessHandle>);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.0 {
+            handle.close();
+        }
+    }
+}
+
+/// The handle of an open file. The files of the store close it.
 pub struct File {
     pub handle: FileSystemSyncAccessHandle,
     pub closed: Cell<bool>,
@@ -89,13 +100,19 @@ impl File {
 pub struct OpfsSink {
     pub(super) file: Rc<File>,
     len: u64,
+    pub(super) owner: Owner,
     /// Keeps the lock until the last sink is gone.
     _files: Rc<dyn std::any::Any>,
 }
 
 impl OpfsSink {
-    pub(super) fn new(file: &Rc<File>, files: Rc<dyn std::any::Any>) -> Result<Self> {
-        Ok(Self { file: file.clone(), len: file.size()?, _files: files })
+    pub(super) fn new(file: &Rc<File>, owner: &Owner, files: Rc<dyn std::any::Any>) -> Result<Self> {
+        Ok(Self { file: file.clone(), len: file.size()?, owner: owner.clone(), _files: files })
+    }
+
+    fn check_writer(&self) -> Result<()> {
+        self.file.check()?;
+        self.owner.claim()
     }
 }
 
@@ -105,17 +122,20 @@ impl ByteSink for OpfsSink {
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.check_writer()?;
         self.file.write(self.len, bytes)?;
         self.len += bytes.len() as u64;
         Ok(())
     }
 
     fn publish(&mut self, at: u64, length: [u8; 4]) -> Result<()> {
+        self.check_writer()?;
         check_publish(at, self.len)?;
         self.file.write(at, &length)
     }
 
     fn truncate_to(&mut self, len: u64) -> Result<()> {
+        self.check_writer()?;
         check_cut(len, self.len)?;
         self.file.truncate(len)?;
         self.len = len;
@@ -124,6 +144,10 @@ impl ByteSink for OpfsSink {
 
     fn flush(&mut self) -> Result<()> {
         self.file.flush()
+    }
+
+    fn owner(&self) -> Option<Owner> {
+        Some(self.owner.clone())
     }
 }
 
