@@ -16,6 +16,8 @@ mod salvage;
 mod search;
 mod stage;
 mod staged;
+#[cfg(not(target_arch = "wasm32"))]
+mod swap;
 mod touched;
 mod update;
 mod write;
@@ -74,6 +76,9 @@ pub struct Store {
     quick: SearchState,
     compaction: Option<Compaction>,
     failed: Option<String>,
+    /// The directory that the store was opened in.
+    #[cfg(not(target_arch = "wasm32"))]
+    dir: Option<std::path::PathBuf>,
 }
 
 /// Flushes a relaxed store when it is dropped. The npm package's wasm does not have this. There the engine decides
