@@ -321,7 +321,7 @@ impl World {
 
     fn write_pair(&mut self, data: Sink, log: Sink) -> Result<()> {
         self.store.begin_compaction(Box::new(data), Box::new(log))?;
-        assert_eq!(code_of(&self.store.stage_create("x").unwrap_err()), Code::Failed);
+        assert_eq!(code_of(&self.store.stage_create("x").unwrap_err()), Code::InvalidArgument);
         while !self.store.compact_step()? {
             assert_eq!(model::state(&self.store), self.live);
         }
