@@ -24,7 +24,7 @@ pub use receipt::{Receipt, Sender};
 pub use rescue::LogDamage;
 pub use supplied::{Step, Supplied};
 
-#[cfg(any(all(target_arch = "wasm32", feature = "opfs"), test))]
+#[cfg(any(all(target_arch = "wasm32", feature = "opfs"), not(target_arch = "wasm32"), test))]
 pub(crate) use crc32::crc32;
 #[cfg(feature = "text")]
 pub(crate) use crc32::crc32_more;

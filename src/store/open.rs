@@ -227,6 +227,8 @@ impl Store {
             quick,
             compaction: None,
             failed: None,
+            #[cfg(not(target_arch = "wasm32"))]
+            dir: None,
         })
     }
 
