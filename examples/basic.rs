@@ -1,10 +1,10 @@
-//! A store on the file system, from Rust: `cargo run --example basic`. In a browser or in Node, use the npm package. A
-//! native program that needs a lock and a command line can use the crate `nidus`.
+//! A store on the file system, from Rust: `cargo run --example basic`. It takes no lock, so there must be one writer
+//! alone. In a browser use the module `browser`, or the npm package. A native program that needs a lock and a command line
+//! can use the crate `nidus`.
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> nidus_wasm::Result<()> {
     use nidus_wasm::search::Filter;
-    use nidus_wasm::sink::FileSink;
     use nidus_wasm::{Batch, OpenOptions, Query, Store};
 
     let dir = std::env::temp_dir().join(format!("nidus-wasm-basic-{}", std::process::id()));
@@ -31,9 +31,12 @@ fn main() -> nidus_wasm::Result<()> {
     db.commit()?;
     println!("deleted {deleted}, {:?}", db.footprint());
 
-    // Compaction writes two new files. The caller must put them in the place of the old ones.
-    db.compact_into(Box::new(FileSink::open(dir.join("data.new"))?), Box::new(FileSink::open(dir.join("log.new"))?))?;
+    // Compaction removes dead rows. If the process is killed meanwhile, the next opening has the old files or the new
+    // ones.
+    db.compact_dir()?;
     println!("compacted, {:?}", db.footprint());
+    drop(db);
+    assert_eq!(open()?.count(Some("food"), &Filter::default())?, 1);
     std::fs::remove_dir_all(&dir)?;
     Ok(())
 }

@@ -1,8 +1,12 @@
 //! The core of nidus-wasm: an exact, durable vector store over a pluggable byte sink.
 //!
+//! - In a browser: the module `browser`, by the features `opfs` (in a worker) and `indexeddb` (in a page).
+//! - In files: `Store::open_dir`, which takes no lock.
+//! - In memory: [`Store::in_memory`].
+//!
 //! A store is two append-only byte streams, `data` (rows of `f32`) and `log` (operations). Their bytes are those that
-//! the native crate `nidus` 0.3.0 writes. The core never opens a file: it is fed the bytes of both streams, and it
-//! writes to two [`sink::ByteSink`]s.
+//! the native crate `nidus` 0.3.0 writes. The core itself opens no file: it is fed the bytes of both streams, and it
+//! writes to two [`sink::ByteSink`]s. The three above do that for you.
 //!
 //! ```
 //! use nidus_wasm::{Batch, OpenOptions, Query, Store, sink::MemorySink};
@@ -22,8 +26,9 @@
 //! JavaScript. Without it, the core needs nothing from its host except the sinks that you pass. `examples/rust-wasm` in
 //! the repository is such a module.
 //!
-//! In a browser, the features `opfs` and `indexeddb` keep a store from Rust alone: see the module `browser`. With only
-//! the feature `handle` there is `sink::HandleSink`, over handles that you open. These features work with any
+//! In a browser, the features `opfs` and `indexeddb` keep a store from Rust alone. Leave out the default features
+//! (`cargo add nidus-wasm --no-default-features --features indexeddb`). `docs/guides/rust.md` in the repository is the
+//! guide. With only the feature `handle` there is `sink::HandleSink`, over handles that you open. These features work with any
 //! wasm-bindgen 0.2 from 0.2.130 on, and export nothing.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

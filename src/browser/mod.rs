@@ -6,8 +6,12 @@
 //! | | [`OpfsFiles`] | [`IdbFiles`] |
 //! | --- | --- | --- |
 //! | where | in a dedicated worker | in a page, in every kind of worker |
-//! | a write is durable when | [`Store::commit`](crate::Store::commit) returns | the future of a commit is ready |
+//! | opening a store | synchronous, once the files are open | asynchronous |
+//! | a write is durable when | [`Store::commit`](crate::Store::commit) returns | the future of `commit_store` is ready |
+//! | compaction | synchronous | asynchronous |
 //! | how fast | synchronous, quick for small writes | one transaction for each commit |
+//!
+//! Write with `commit_store` of the files in both. At the end, flush a relaxed store, drop the store, and close the files.
 //!
 //! `docs/guides/rust.md` in the repository is the guide, and `examples/rust-opfs` and `examples/rust-indexeddb` are pages
 //! that use them.

@@ -24,7 +24,7 @@ pub use receipt::{Receipt, Sender};
 pub use rescue::LogDamage;
 pub use supplied::{Step, Supplied};
 
-#[cfg(any(not(target_arch = "wasm32"), feature = "opfs"))]
+#[cfg(any(all(target_arch = "wasm32", feature = "opfs"), not(target_arch = "wasm32"), test))]
 pub(crate) use crc32::crc32;
 #[cfg(feature = "text")]
 pub(crate) use crc32::crc32_more;

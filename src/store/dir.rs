@@ -20,6 +20,22 @@ impl Store {
     ///
     /// It takes no lock: make sure that there is only one writer, also among other programs (native nidus, the npm
     /// package). Two writers overwrite each other's records. Read-only openings may be any number.
+    ///
+    /// ```
+    /// use nidus_wasm::{OpenOptions, Store};
+    ///
+    /// # let dir = std::env::temp_dir().join(format!("nidus-wasm-doc-{}", std::process::id()));
+    /// std::fs::create_dir_all(&dir)?;
+    /// let mut db = Store::open_dir(&dir, OpenOptions { dimension: Some(3), ..Default::default() })?;
+    /// db.stage_create("docs")?;
+    /// db.commit()?;
+    /// if db.dead_ratio() > 0.5 {
+    ///     db.compact_dir()?;
+    /// }
+    /// # drop(db);
+    /// # std::fs::remove_dir_all(&dir)?;
+    /// # Ok::<(), nidus_wasm::Error>(())
+    /// ```
     pub fn open_dir(dir: impl AsRef<Path>, options: OpenOptions) -> Result<Store> {
         let dir = dir.as_ref();
         let paths = swap::settle(dir, !options.read_only)?.map(|name| dir.join(name));

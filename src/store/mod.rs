@@ -61,6 +61,32 @@ use crate::{Footprint, Recovery, Result};
 /// Mutations are staged, any number of them, and then take effect together: first `stage_*`, then
 /// [`write`](Self::write), and once the disk has them, [`apply`](Self::apply). [`commit`](Self::commit) does the last
 /// two. A staged mutation sees those that were staged before it. Reads and searches see only what was applied.
+///
+/// A store of `browser::IdbFiles` is not durable after [`commit`](Self::commit). There `files.commit_store(&mut store)`
+/// makes it durable, and in `browser::OpfsFiles` it also notices that the user cleared the storage.
+///
+/// ```
+/// use nidus_wasm::{Batch, Filter, Query, Store};
+///
+/// let mut db = Store::in_memory(3)?;
+/// let mut batch = Batch::new();
+/// batch.push("a", &[("lang", "rust".into())]);
+/// batch.push("b", &[("lang", "c".into())]);
+/// db.stage_upsert("docs", batch.len(), batch.bytes(), &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0])?;
+/// db.commit()?;
+/// assert_eq!(db.get("docs", "a")?.map(|record| record.vector), Some(vec![1.0, 0.0, 0.0]));
+/// assert_eq!(db.records("docs", &Filter::default(), None, 100)?.records.len(), 2);
+/// let filter = Filter::Eq("lang".into(), "c".into());
+/// assert_eq!(db.count(Some("docs"), &filter)?, 1);
+/// // `top_k` is the number of hits, and 0 by default.
+/// let query = Query { collections: Some(&["docs"]), top_k: 5, filter: filter.clone(), ..Default::default() };
+/// assert_eq!(db.search(&[1.0, 0.1, 0.0], &query)?[0].id, "b");
+/// assert_eq!(db.stage_delete("docs", ["a"].into_iter().map(Ok))?, 1);
+/// assert_eq!(db.stage_delete_where("docs", &filter)?, 1);
+/// db.commit()?;
+/// assert_eq!(db.count(None, &Filter::default())?, 0);
+/// # Ok::<(), nidus_wasm::Error>(())
+/// ```
 pub struct Store {
     options: OpenOptions,
     data: DataSegment,

@@ -21,7 +21,7 @@ const LOOKED_AT: usize = 64;
 pub struct Query<'a> {
     /// None means all collections. One that does not exist counts as empty. One that is named twice counts once.
     pub collections: Option<&'a [&'a str]>,
-    /// The most hits for each query.
+    /// The most hits for each query. It is 0 by default, and then there are none.
     pub top_k: usize,
     /// The least score of a hit, or `None` if any score will do.
     pub min_score: Option<f32>,

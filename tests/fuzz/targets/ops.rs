@@ -181,7 +181,7 @@ impl World {
         match result {
             Ok(()) if self.options.transactional && input.u8() & 3 == 3 => {
                 if self.next != self.live {
-                    assert_eq!(code_of(&self.store.stage_create("x").unwrap_err()), Code::Failed);
+                    assert_eq!(code_of(&self.store.stage_create("x").unwrap_err()), Code::InvalidArgument);
                 }
                 match self.store.rollback() {
                     Ok(()) => assert!(self.disk.now() == before, "a rollback left bytes"),
