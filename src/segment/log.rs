@@ -137,6 +137,10 @@ impl LogSegment {
     }
 
     /// Tells the files of [`browser`](crate::browser) what is held, because closing them would lose it.
+    #[cfg_attr(
+        not(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb"))),
+        expect(clippy::unused_self, reason = "only those files are told")
+    )]
     fn tell_held(&self) {
         #[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
         if let Some(owner) = self.owner() {
