@@ -181,7 +181,7 @@ impl World {
         match result {
             Ok(()) if self.options.transactional && input.u8() & 3 == 3 => {
                 if self.next != self.live {
-                    assert_eq!(code_of(&self.store.stage_create("x").unwrap_err()), Code::Failed);
+                    assert_eq!(code_of(&self.store.stage_create("x").unwrap_err()), Code::InvalidArgument);
                 }
                 match self.store.rollback() {
                     Ok(()) => assert!(self.disk.now() == before, "a rollback left bytes"),
@@ -321,7 +321,7 @@ impl World {
 
     fn write_pair(&mut self, data: Sink, log: Sink) -> Result<()> {
         self.store.begin_compaction(Box::new(data), Box::new(log))?;
-        assert_eq!(code_of(&self.store.stage_create("x").unwrap_err()), Code::Failed);
+        assert_eq!(code_of(&self.store.stage_create("x").unwrap_err()), Code::InvalidArgument);
         while !self.store.compact_step()? {
             assert_eq!(model::state(&self.store), self.live);
         }
