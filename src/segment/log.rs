@@ -126,6 +126,7 @@ impl LogSegment {
     /// Holds a run back in memory, without writing it. [`flush`](Self::flush) writes it.
     pub fn hold(&mut self, run: &Run) -> Result<()> {
         self.held.append(run)?;
+        #[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
         self.tell_held();
         Ok(())
     }
@@ -133,16 +134,13 @@ impl LogSegment {
     /// Forgets the run that was held last.
     pub fn unhold(&mut self, last: &Run) {
         self.held.take_back(last);
+        #[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
         self.tell_held();
     }
 
     /// Tells the files of [`browser`](crate::browser) what is held, because closing them would lose it.
-    #[cfg_attr(
-        not(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb"))),
-        expect(clippy::unused_self, reason = "only those files are told")
-    )]
+    #[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
     fn tell_held(&self) {
-        #[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
         if let Some(owner) = self.owner() {
             owner.holds(self.held_bytes());
         }
@@ -188,6 +186,7 @@ impl LogSegment {
             Err(Unknown(error) | Unpublished(error)) => return Err(error),
         }
         held.clear();
+        #[cfg(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")))]
         self.tell_held();
         Ok(())
     }
