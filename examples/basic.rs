@@ -1,6 +1,6 @@
 //! A store on the file system, from Rust: `cargo run --example basic`. It takes no lock, so there must be one writer
-//! alone. In a browser use the module `browser`, or the npm package. A native program that needs a lock and a command line
-//! can use the crate `nidus`.
+//! alone. In a browser use the module `browser`, or the npm package. A native program that needs a lock and a command
+//! line can use the crate `nidus`.
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> nidus_wasm::Result<()> {

@@ -28,8 +28,8 @@
 //!
 //! In a browser, the features `opfs` and `indexeddb` keep a store from Rust alone. Leave out the default features
 //! (`cargo add nidus-wasm --no-default-features --features indexeddb`). `docs/guides/rust.md` in the repository is the
-//! guide. With only the feature `handle` there is `sink::HandleSink`, over handles that you open. These features work with any
-//! wasm-bindgen 0.2 from 0.2.130 on, and export nothing.
+//! guide. With only the feature `handle` there is `sink::HandleSink`, over handles that you open. These features work
+//! with any wasm-bindgen 0.2 from 0.2.130 on, and export nothing.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

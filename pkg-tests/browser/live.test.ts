@@ -187,7 +187,7 @@ it('words answer alone if `embed` fails, and the hits say why', async () => {
     expect(found.get().hits.by).toBeUndefined()
     expect(found.get().hits[0]!.vectorScore).toBeCloseTo(1)
   }
-  // What is no vector of the store counts as a failure of the model.
+  // A result that is no vector of the store counts as a failure of the model.
   for (const wrong of [undefined, [1], [1, NaN], 'text']) {
     const found = liveSearch(await notes(), { collections: 'notes', embed: () => wrong as never })
     onTestFinished(found.subscribe(() => {}))

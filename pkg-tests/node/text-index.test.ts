@@ -6,27 +6,17 @@ import { describe, expect, it } from 'vitest'
 import { TextIndex } from 'nidus-wasm/text'
 import { temporaryFolder } from '../common/folder'
 import { random } from '../common/model'
-import { CASES, KEPT } from '../common/text-index'
-import { OUTSIDE_KEPT } from '../common/text-index-kept'
-import { OUTSIDE } from '../common/text-index-outside'
-import { STORING, STORING_KEPT } from '../common/text-index-storing'
+import { EVERYWHERE, KEPT } from '../common/text-index-cases'
 
 const root = temporaryFolder('text-index')
 
 describe('TextIndex, files', () => {
-  for (const [i, [name, run]] of [
-    ...CASES,
-    ...KEPT,
-    ...OUTSIDE,
-    ...OUTSIDE_KEPT,
-    ...STORING,
-    ...STORING_KEPT,
-  ].entries())
+  for (const [i, [name, run]] of KEPT.entries())
     it(name, () => run((path, options) => TextIndex.open(path, options), join(root, `${i}`)))
 })
 
 describe('TextIndex, memory', () => {
-  for (const [i, [name, run]] of [...CASES, ...OUTSIDE, ...STORING].entries())
+  for (const [i, [name, run]] of EVERYWHERE.entries())
     it(name, () => run((path, options) => TextIndex.open(path, { store: { storage: 'memory' }, ...options }), `m${i}`))
 })
 

@@ -11,7 +11,8 @@
 //! | compaction | synchronous | asynchronous |
 //! | how fast | synchronous, quick for small writes | one transaction for each commit |
 //!
-//! Write with `commit_store` of the files in both. At the end, flush a relaxed store, drop the store, and close the files.
+//! Write with `commit_store` of the files in both. At the end, flush a relaxed store, drop the store, and close the
+//! files.
 //!
 //! `docs/guides/rust.md` in the repository is the guide, and `examples/rust-opfs` and `examples/rust-indexeddb` are pages
 //! that use them.

@@ -25,7 +25,8 @@ struct State<T> {
 }
 
 /// A value that an event brings, and one future waits for. The first value counts. If that future is dropped, so is the
-/// value, also one that comes later. A value that owns something (a lock, a connection) gives it back when it is dropped.
+/// value, also one that comes later. A value that owns something (a lock, a connection) gives it back when it is
+/// dropped.
 pub struct Slot<T>(Rc<RefCell<State<T>>>);
 
 /// The future of a [`Slot`].

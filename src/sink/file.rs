@@ -6,8 +6,8 @@ use super::{ByteSink, ByteSource, check_cut, check_publish};
 use crate::error::{Context, error_from, fail};
 use crate::{Code, Result};
 
-/// A file of the operating system. It takes no lock: make sure that there is only one writer. For a store in a directory
-/// use `Store::open_dir` and `Store::compact_dir`, not two sinks of these.
+/// A file of the operating system. It takes no lock: make sure that there is only one writer. For a store in a
+/// directory use `Store::open_dir` and `Store::compact_dir`, not two sinks of these.
 pub struct FileSink {
     file: File,
     path: PathBuf,

@@ -6,8 +6,8 @@ use std::rc::{Rc, Weak};
 use crate::Result;
 use crate::error::fail;
 
-/// What all sinks of a store's opened files share. At most one pair of them writes at a time: two writers would overwrite
-/// each other's bytes.
+/// The state that all sinks of a store's opened files share. At most one pair of them writes at a time: two writers
+/// would overwrite each other's bytes.
 pub(crate) struct Files {
     name: String,
     writer: RefCell<Weak<Pair>>,
@@ -17,8 +17,8 @@ pub(crate) struct Files {
 
 struct Pair {
     files: Rc<Files>,
-    /// The number of writers before this pair was made, or `None` if one was there. A writer that came since, or was there
-    /// already, may have written: then this pair does not know where the files end.
+    /// The number of writers before this pair was made, or `None` if one was there. A writer that came since, or was
+    /// there already, may have written: then this pair does not know where the files end.
     before: Option<u64>,
     /// The bytes of a relaxed store's log that are not in the sinks yet.
     held: Cell<usize>,

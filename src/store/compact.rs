@@ -335,9 +335,9 @@ impl Store {
 
     /// Compacts completely, onto sinks that no host has to promote. The store goes on with the new sinks.
     ///
-    /// For a store in a directory use `compact_dir`. Do not rename two new files over `data` and `log`, one after the other:
-    /// if the process ends between the two, the old log stands beside the new data, and the store may open with wrong
-    /// vectors. If the new files are to be a store of their own, write them to an empty directory, and open that.
+    /// For a store in a directory use `compact_dir`. Do not rename two new files over `data` and `log`, one after the
+    /// other: if the process ends between the two, the old log stands beside the new data, and the store may open with
+    /// wrong vectors. If the new files are to be a store of their own, write them to an empty directory, and open that.
     pub fn compact_into(&mut self, data: Box<dyn ByteSink>, log: Box<dyn ByteSink>) -> Result<()> {
         self.begin_compaction(data, log)?;
         let written = loop {

@@ -13,7 +13,8 @@ impl Store {
     /// Opens the store whose files `data` and `log` are in an existing directory. With a dimension, makes a new store
     /// if there is none.
     ///
-    /// It first finishes a compaction that was interrupted, of [`compact_dir`](Self::compact_dir) or of the npm package.
+    /// It first finishes a compaction that was interrupted, of [`compact_dir`](Self::compact_dir) or of the npm
+    /// package.
     ///
     /// With [`read_only`](OpenOptions::read_only) it creates nothing, and needs only the permission to read. If there
     /// is no store, it fails with `NOT_FOUND`. If opening fails, it leaves no new file behind.
@@ -64,11 +65,12 @@ impl Store {
         opened
     }
 
-    /// Rewrites a store of [`open_dir`](Self::open_dir) without its dead rows, in its directory. If the process is killed
-    /// meanwhile, the next opening (here or in the npm package) has the old files or the new ones, and never one of each.
+    /// Rewrites a store of [`open_dir`](Self::open_dir) without its dead rows, in its directory. If the process is
+    /// killed meanwhile, the next opening (here or in the npm package) has the old files or the new ones, and never one
+    /// of each.
     ///
-    /// After an error the store is as it was, and goes on, unless it has failed. Then open it again. The directory must be
-    /// where it was when the store was opened.
+    /// After an error the store is as it was, and goes on, unless it has failed. Then open it again. The directory must
+    /// be where it was when the store was opened.
     pub fn compact_dir(&mut self) -> Result<()> {
         self.compact_dir_until(Steps::MAX)
     }

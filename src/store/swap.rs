@@ -20,7 +20,7 @@ pub const NEW: [&str; 2] = ["data.compacted", "log.compacted"];
 const MARKER: &str = "compacted";
 const DRAFT: &str = "compacted.draft";
 const BARRIER: &str = "log.barrier";
-/// What a marker and its draft begin with.
+/// A marker and its draft begin with this text.
 const MARK: &str = "{\"data\":\"data.compacted\",\"log\":\"log.compacted\",";
 
 /// How many steps of a swap are made. Tests make only some, as if the process were killed.
@@ -182,8 +182,8 @@ fn behind_barrier(dir: &Path, steps: Steps) -> Result<()> {
     if steps >= 5 { unmark(dir) } else { Ok(()) }
 }
 
-/// Returns the names of the files that hold the store now. With `writable`, also finishes or discards the compaction that
-/// an earlier process left half done.
+/// Returns the names of the files that hold the store now. With `writable`, also finishes or discards the compaction
+/// that an earlier process left half done.
 pub fn settle(dir: &Path, writable: bool) -> Result<[&'static str; 2]> {
     const CURRENT: [&str; 2] = ["data", "log"];
     if is_marked(dir) {

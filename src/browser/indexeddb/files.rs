@@ -172,8 +172,8 @@ impl IdbFiles {
     /// Rewrites the store without its dead rows, and makes the new files current in one step. After an error the old
     /// files are current, and the store goes on with them (except after `OUTCOME_UNKNOWN`: open it again).
     ///
-    /// Rows that are not in memory ([`OpenOptions::compact`]) cannot be rewritten: that is `UNSUPPORTED`. A store of other
-    /// files is `INVALID_ARGUMENT`.
+    /// Rows that are not in memory ([`OpenOptions::compact`]) cannot be rewritten: that is `UNSUPPORTED`. A store of
+    /// other files is `INVALID_ARGUMENT`.
     pub async fn compact(&self, store: &mut Store) -> Result<()> {
         if store.read_only() {
             fail!(ReadOnly, "the store was opened read-only: open it for writing");
@@ -243,8 +243,8 @@ impl IdbFiles {
         self.shared.write(work).await
     }
 
-    /// Writes what waits, closes the connection and releases the lock. Sinks that are left fail with `CLOSED`, so drop the
-    /// store first.
+    /// Writes what waits, closes the connection and releases the lock. Sinks that are left fail with `CLOSED`, so drop
+    /// the store first.
     ///
     /// If a [relaxed](OpenOptions::relaxed) store of these files still holds back what it acknowledged, this is
     /// `INVALID_ARGUMENT`, and nothing is closed: call [`Store::flush`], drop the store, and close the files then.

@@ -143,8 +143,8 @@ impl OpfsFiles {
         Ok(store)
     }
 
-    /// Returns the sinks of data and log, for [`Store::open`]. Of all sinks of these files, those of one pair write at a
-    /// time: the first one that writes, until it is dropped.
+    /// Returns the sinks of data and log, for [`Store::open`]. Of all sinks of these files, those of one pair write at
+    /// a time: the first one that writes, until it is dropped.
     pub fn pair(&self) -> Result<(OpfsSink, OpfsSink)> {
         self.sinks(self.inner.generation.get(), &self.inner.owned.owner())
     }
@@ -176,8 +176,8 @@ impl OpfsFiles {
     /// Rewrites the store without its dead rows, and makes the new files current in one step. After an error the old
     /// files are current, and the store goes on with them, unless it says that it has failed.
     ///
-    /// Rows that are not in memory ([`OpenOptions::compact`]) cannot be rewritten: that is `UNSUPPORTED`. A store of other
-    /// files is `INVALID_ARGUMENT`.
+    /// Rows that are not in memory ([`OpenOptions::compact`]) cannot be rewritten: that is `UNSUPPORTED`. A store of
+    /// other files is `INVALID_ARGUMENT`.
     pub fn compact(&self, store: &mut Store) -> Result<()> {
         if store.read_only() {
             fail!(ReadOnly, "the store was opened read-only: open it for writing");
@@ -263,8 +263,8 @@ fn current(name: &str, files: &[Rc<File>], head: &[u8]) -> Result<u64> {
 }
 
 impl Inner {
-    /// Closes the handles, also if the future is dropped. In Chromium, closing the handle of a removed file never returns.
-    /// The end of the worker releases those.
+    /// Closes the handles, also if the future is dropped. In Chromium, closing the handle of a removed file never
+    /// returns. The end of the worker releases those.
     fn close(&self) -> Slot<()> {
         let open: Vec<_> = self.files.iter().filter(|file| !file.closed.replace(true)).cloned().collect();
         let (folder, over) = (self.folder.clone(), Slot::new());

@@ -2,6 +2,7 @@ import { NidusError, invalid, messageOf } from '../errors/errors.js'
 import type { Nidus, Query, Vector } from '../types/index.js'
 import type { LiveOptions, Searchable } from '../types/live.js'
 import type { Checked } from './options.js'
+import { isNumbers } from './same.js'
 import { isIndex } from './source.js'
 
 export type Question = string | Vector | Query | null | undefined
@@ -19,7 +20,9 @@ const embedFailed = (what: string, cause?: unknown) =>
   new NidusError('EMBEDDER_FAILED', `\`embed\` ${what}`, cause === undefined ? undefined : { cause })
 
 const isVector = (value: unknown): value is Vector =>
-  (Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView))) &&
+  typeof value === 'object' &&
+  value !== null &&
+  (Array.isArray(value) || isNumbers(value)) &&
   (value as number[]).every(Number.isFinite)
 
 /** Makes the vectors of questions, one at a time, and keeps the last one. */

@@ -2,7 +2,8 @@
 const numbers = new WeakMap<object, number>()
 let last = 0
 
-const isNumbers = (value: object): value is Float32Array => ArrayBuffer.isView(value) && !(value instanceof DataView)
+export const isNumbers = (value: object): value is Float32Array =>
+  ArrayBuffer.isView(value) && !(value instanceof DataView)
 /** Objects within objects beyond this depth are told apart by what they are. No question needs so many. */
 const DEPTH = 64
 /** The text of what is deeper would be too long. */
@@ -39,7 +40,7 @@ export function same(a: unknown, b: unknown, seen = new Map<object, unknown>(), 
   if (a instanceof Date) return sameNumber(timeOf(a), timeOf(b as Date))
   if (a instanceof Error) return a.message === (b as Error).message && codeOf(a) === codeOf(b)
   if (!Array.isArray(a) && !plain) return false
-  // What is being compared already counts as the same: if it is not, the answer is false in any case.
+  // A pair that is being compared already counts as the same. If it is not, the answer is false in any case.
   if (seen.get(a) === b) return true
   if (depth >= DEPTH) return false
   seen.set(a, b)

@@ -243,7 +243,6 @@ function whyUncounted({ documents, error }: Adding['uncounted']): NidusError | u
 /** Cuts those documents of a batch that have changed. */
 async function cutBatch(adding: Adding, documents: Document[]): Promise<CutBatch> {
   const { held, signal } = adding
-  const ids = documents.map(({ id }) => id)
   const { name } = held.current.settings.chunker
   const cuts: Cut[] = documents.map((document) => ({
     document,
@@ -251,7 +250,7 @@ async function cutBatch(adding: Adding, documents: Document[]): Promise<CutBatch
     passages: undefined,
     uncounted: undefined,
   }))
-  const firsts = await held.reading(({ store }) => store.firsts(ids), signal)
+  const firsts = await held.reading(({ store }) => store.firsts(idsOf(documents)), signal)
   const batch: CutBatch = { cuts, failure: undefined }
   await cutAll(
     adding,
@@ -327,7 +326,7 @@ interface CutBatch {
   failure: { error: unknown } | undefined
 }
 
-/** The digest of a document that was cut by letters. It is another one, so the document is cut anew when it is added. */
+/** The digest of a document that was cut by letters. It is another one, so that the document is cut anew when added. */
 const byLetters = (digest: string) => `${digest} by letters`
 
 /** Returns whether the index has a document as it would be cut by tokens, or as it is cut now. */

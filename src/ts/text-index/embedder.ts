@@ -1,6 +1,6 @@
 import { NidusError, invalid, messageOf } from '../errors/errors.js'
 import type { EmbedOptions, Embedder } from '../types/text-index.js'
-import { unlessEnded } from './waiting.js'
+import { atMost, unlessEnded } from './waiting.js'
 
 const BATCH = 16
 /** How long `close` waits for functions of the caller's, in milliseconds. They may hang. */
@@ -103,14 +103,10 @@ export async function countTokens(embedder: Embedder, texts: string[], signal: A
 /** Releases an embedder. `meanwhile` says what is done although it failed. */
 export async function closeEmbedder(embedder: Embedder | undefined, meanwhile: string): Promise<void> {
   if (!embedder?.close) return
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSING)))
   try {
-    await Promise.race([embedder.close(), late])
+    await atMost(embedder.close(), CLOSING)
   } catch (error) {
     throw embedderFailed(embedder.model, `could not be closed: ${messageOf(error)}. ${meanwhile}`, error)
-  } finally {
-    clearTimeout(timer)
   }
 }
 

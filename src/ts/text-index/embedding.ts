@@ -8,7 +8,7 @@ import { endOf } from './waiting.js'
 /** The number of batches whose passages are read together. */
 export const BATCHES = 4
 
-/** Vectors are stored once they are so old, in milliseconds, so that a slow model loses little if the page is closed. */
+/** Vectors wait at most so many milliseconds to be stored, so that a slow model loses little if the page is closed. */
 const UNSTORED = 1000
 
 /**
@@ -38,7 +38,7 @@ export async function embedPassages(
       })
       if (records.length > 0) await store.writing((db) => db.upsert(COLLECTION, records))
     }
-    const store = ({ vectors }: Made) =>
+    const store = (vectors: Made['vectors']) =>
       held.writing(async (now) => {
         if (now === current) await now.store.exclusive(() => write(now, vectors), end.signal)
       }, end.signal)
@@ -49,13 +49,13 @@ export async function embedPassages(
       end.signal,
       async (made) => {
         if (performance.now() - stored < UNSTORED || made.vectors.size === 0) return
-        await store(made)
+        await store(made.vectors)
         onStored(made.vectors.size)
         made.vectors.clear()
         stored = performance.now()
       },
     )
-    if (vectors.size > 0) await store({ vectors, refused })
+    if (vectors.size > 0) await store(vectors)
     for (const [i, error] of refused) refusals.add(waiting[i].id, waiting[i].attrs, error)
   } catch (error) {
     if (signal.aborted || !current.replaced.signal.aborted) throw error

@@ -1,6 +1,6 @@
 import { RANKS, TEXT_SHARE } from '../contract/query.js'
 import type { Filter, Hit, QuestionOptions } from '../types/index.js'
-import type { PassageAttrs } from './records.js'
+import { and, type PassageAttrs } from './records.js'
 
 type Search = (vector: Float32Array | undefined, options: QuestionOptions) => Promise<Hit<PassageAttrs>[]>
 /** The options of a question that is grouped by documents. */
@@ -9,10 +9,8 @@ type Shape = QuestionOptions & { topK: number; offset: number; groupBy: { key: s
 /** Ranks beyond this one are as good as equal, so nobody counts them. */
 const COUNTED = 1000
 
-const EMBEDDED = { _pending: { $exists: false } } as Filter
+export const EMBEDDED = { _pending: { $exists: false } } as Filter
 const WAITING = { _pending: true } as Filter
-
-const and = (...filters: (Filter | undefined)[]): Filter => ({ $and: filters.filter((filter) => filter !== undefined) })
 
 /**
  * Does a hybrid search while some passages wait for their vectors. Nobody knows yet what those mean, and a cosine of 0

@@ -3,7 +3,7 @@ import { checkName, checkOptions } from '../arguments/options.js'
 import { isPlainObject } from '../core/wire.js'
 import { NidusError, aborted, closedError, invalid, messageOf } from '../errors/errors.js'
 import { Serial } from '../runtime/serial.js'
-import type { Attrs, Filter, Nidus } from '../types/index.js'
+import type { Attrs, Nidus } from '../types/index.js'
 import type {
   AddOptions,
   AddReport,
@@ -26,11 +26,11 @@ import { openCurrent } from './opening.js'
 import type { NidusClass } from './passage-store.js'
 import { Progress } from './progress.js'
 import { EmbedQueue, type Task } from './queue.js'
-import { COLLECTION, documentOf, listedOf, passageIds, type PassageAttrs } from './records.js'
+import { COLLECTION, and, documentOf, listedOf, passageIds, type PassageAttrs } from './records.js'
 import { changeModel } from './reembedding.js'
 import { checkSearch, searchDocuments } from './searching.js'
 import { settingsOf } from './settings.js'
-import { endOf, inTurn, settled, unlessEnded } from './waiting.js'
+import { atMost, endOf, inTurn, unlessEnded } from './waiting.js'
 
 /** Returns the class of an index whose stores are opened by `Class`. */
 export function textIndexOf(Class: NidusClass) {
@@ -177,8 +177,7 @@ export function textIndexOf(Class: NidusClass) {
     async list(options?: DocumentListOptions<A>): Promise<ListedDocument<A>[]> {
       const { filter, ...rest } = checkOptions(options, LIST, 'list') as DocumentListOptions
       if (filter !== undefined && !isPlainObject(filter)) throw invalid('list: `filter` is a plain object')
-      const firsts = { _n: 0 } as Filter
-      const only = filter === undefined ? firsts : { $and: [firsts, filter] }
+      const only = and({ _n: 0 }, filter)
       const found = await this.#held.reading(({ store }) => store.db.list(COLLECTION, { ...rest, filter: only }))
       return found.map(({ attrs }) => listedOf<A>(attrs as PassageAttrs))
     }
@@ -233,7 +232,7 @@ export function textIndexOf(Class: NidusClass) {
     }
 
     async #close() {
-      await settled(this.#writes, CLOSING)
+      if (this.#writes.size > 0) await atMost(Promise.allSettled(this.#writes), CLOSING)
       this.#held.closed.abort(closedError(this.db.name))
       // A change of the model that is under way ends soon, and may still replace the store.
       await this.#changes.idle

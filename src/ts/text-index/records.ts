@@ -1,5 +1,5 @@
 import { invalid } from '../errors/errors.js'
-import type { Attrs, AttrValue } from '../types/attrs.js'
+import type { Attrs, AttrValue, Filter } from '../types/attrs.js'
 import type { Chunk, ListedDocument, Passage, StoredDocument, TextFormat } from '../types/text-index.js'
 import { Writer } from '../core/wire.js'
 import { hashOf } from './hash.js'
@@ -32,6 +32,11 @@ export type PassageAttrs = Attrs & {
 
 const OWN = new Set(['text', 'title', 'headings'])
 const isOwn = (key: string) => key.startsWith('_') || OWN.has(key)
+
+/** Returns a filter for what matches all of these. */
+export const and = (...filters: (Filter | undefined)[]): Filter => ({
+  $and: filters.filter((filter) => filter !== undefined),
+})
 
 /** The number comes first, so an id of any form gives no other document's passage. */
 export const passageId = (document: string, n: number) => `${n}:${document}`
@@ -127,5 +132,5 @@ export const passageOf = ({ text, headings, _start, _end, _n }: PassageAttrs): P
 
 export function documentOf<A>(passages: PassageAttrs[]): StoredDocument<A> {
   const [first] = passages
-  return { id: first._doc, title: first.title, attrs: attrsOf<A>(first), passages: passages.map(passageOf) }
+  return { ...listedOf<A>(first), passages: passages.map(passageOf) }
 }

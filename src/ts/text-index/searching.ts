@@ -7,11 +7,11 @@ import type { Hit, Hits, QuestionOptions } from '../types/index.js'
 import type { DocumentHit, Embedder, FoundPassage, TextHits, TextSearchOptions } from '../types/text-index.js'
 import type { TextMatch } from '../types/text.js'
 import type { Current, Held } from './current.js'
-import { searchHalfEmbedded } from './half-embedded.js'
+import { EMBEDDED, searchHalfEmbedded } from './half-embedded.js'
 import { SEARCH } from './keys.js'
 import type { PassageStore } from './passage-store.js'
 import type { Questions } from './questions.js'
-import { COLLECTION, attrsOf, passageOf, type PassageAttrs } from './records.js'
+import { COLLECTION, and, attrsOf, passageOf, type PassageAttrs } from './records.js'
 import { calling, endOf } from './waiting.js'
 
 const WAYS = ['hybrid', 'words', 'meaning'] as const
@@ -145,8 +145,7 @@ function questionOptions<A>(
   passages: number,
 ): QuestionOptions & { topK: number; groupBy: { key: string; size: number } } {
   // A passage without a vector has no meaning yet. Its vector of zeros would be as near as an unrelated one.
-  const embedded = { _pending: { $exists: false } }
-  const only = by !== 'meaning' ? filter : filter ? { $and: [embedded, filter] } : embedded
+  const only = by === 'meaning' ? and(EMBEDDED, filter) : filter
   const fused = by === 'hybrid' ? fusion : undefined
   const words = by === 'meaning' ? {} : { highlight: true, fusion: fused, match, prefix, fuzzy, forms }
   return {

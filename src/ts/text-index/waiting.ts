@@ -11,14 +11,15 @@ export function unlessEnded<T>(promise: PromiseLike<T> | T, signal: AbortSignal)
   })
 }
 
-/** Resolves once all of these promises are settled, or after so many milliseconds. */
-export async function settled(all: Iterable<Promise<unknown>>, milliseconds: number): Promise<void> {
-  const promises = [...all]
-  if (promises.length === 0) return
+/** Settles as `promise` does, or resolves after so many milliseconds. */
+export async function atMost(promise: PromiseLike<unknown> | void, milliseconds: number): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)))
-  await Promise.race([Promise.allSettled(promises), late])
-  clearTimeout(timer)
+  try {
+    await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /**

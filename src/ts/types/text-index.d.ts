@@ -282,8 +282,8 @@ export class TextIndex<A = Attrs> {
    * one step: a search finds the old one or the new one. A document that has not changed costs next to nothing, and in
    * one that has changed only the new passages are embedded.
    *
-   * If the embedder cannot count tokens, for example because a model cannot be fetched, the documents are cut by letters
-   * and stored, and then the call rejects with `EMBEDDER_FAILED`.
+   * If the embedder cannot count tokens, for example because a model cannot be fetched, the documents are cut by
+   * letters and stored, and then the call rejects with `EMBEDDER_FAILED`.
    *
    * `documents` can be an iterable of any length. It is read as the work goes on, so memory stays bounded.
    *
@@ -363,8 +363,8 @@ export class TextIndex<A = Attrs> {
    */
   state(): Promise<TextIndexState>
   /**
-   * Ends embedding, closes the store and the embedder. Documents that were given to `add` before, alone or as a list, are
-   * stored first. It waits for a chunker or an embedder at most five seconds. Further calls of `close` do nothing.
+   * Ends embedding, closes the store and the embedder. Documents that were given to `add` before, alone or as a list,
+   * are stored first. It waits for a chunker or an embedder at most five seconds. Further calls of `close` do nothing.
    */
   close(): Promise<void>
   /** Closes the index, as `close` does. */

@@ -19,7 +19,7 @@ interface Shown {
 
 const list = element<HTMLOListElement>('results')
 
-/** What the list shows, as text. An answer that is the same leaves the list alone, and so what the visitor does in it. */
+/** What the list shows, as text. An equal answer leaves the list alone, and so what the visitor does in it. */
 let showing = ''
 
 const pieces = (all: { text: string; mark: boolean }[]) =>
