@@ -8,11 +8,14 @@ use crate::error;
 use crate::search::kernel::dot;
 use crate::segment::{Matrix, Supplied};
 
-/// The number of rows that are looked at.
-const SAMPLE: usize = 2048;
-/// The rounds of the iteration. More rounds change little: only how much the first directions hold matters, and not
-/// which directions these are.
-const ROUNDS: usize = 4;
+/// The number of rows of a sample that are in memory at the same time.
+const PART: usize = 2048;
+/// A sample has half of the rows, but at least one part and at most this many rows. What it leaves of the other rows
+/// falls with its size, and so does the number of rows that a search must look at twice. A larger one would take longer
+/// than it saves.
+const MOST: usize = 8 * PART;
+/// The rounds of the iteration. Directions are made orthogonal after every second one.
+const ROUNDS: usize = 8;
 /// If the first layer leaves more than this of the sample's rows (root mean square), codes without a basis are quicker.
 const MOST_REST: f32 = 0.6;
 /// The approximate number of multiplications in a step.
@@ -61,9 +64,17 @@ fn widths(dimension: usize, whole: bool) -> [usize; 2] {
     [first, (if whole { 2 * first } else { first }).min((dimension - first) / 16 * 16)]
 }
 
+/// Returns the number of rows of a sample. If rows must be read for it, one part has to do.
+fn sample_of(matrix: &Matrix, rows: usize) -> usize {
+    let most = if matrix.gone() == 0 { MOST } else { PART };
+    (rows / 2).clamp(PART, most).min(rows)
+}
+
 enum Stage {
-    Sampling,
-    Moments(usize),
+    /// The rows of the sample before this one are done.
+    Sampling(usize),
+    /// The number of rows of the sample so far, and of finished dimensions.
+    Moments(usize, usize),
     Multiplying(usize, usize),
     Orthonormal(usize, usize),
     Skew(usize),
@@ -84,7 +95,7 @@ pub struct Builder {
     dimension: usize,
     widths: [usize; 2],
     stage: Stage,
-    /// The sample's numbers, with those of one dimension side by side. It is dropped once the moments are known.
+    /// A part of the sample, with the numbers of one dimension side by side. It is dropped once the moments are known.
     sample: Vec<f32>,
     sampled: usize,
     /// The sums of the products of each two dimensions.
@@ -107,7 +118,7 @@ impl Builder {
         (DIMENSIONS.contains(&dimension) && dimension.is_multiple_of(4)).then(|| Self {
             dimension,
             widths: widths(dimension, whole),
-            stage: Stage::Sampling,
+            stage: Stage::Sampling(0),
             sample: Vec::new(),
             sampled: 0,
             moments: Vec::new(),
@@ -126,34 +137,39 @@ impl Builder {
         // After these, any directions will do if they are orthogonal to all others.
         let strong = count.min(2 * self.widths[0]);
         match self.stage {
-            Stage::Sampling => {
-                let wanted = SAMPLE.min(rows);
-                let sample = (0..wanted).map(|n| (n as u64 * rows as u64 / wanted as u64) as usize);
+            Stage::Sampling(from) => {
+                let wanted = sample_of(matrix, rows);
+                let to = (from + PART).min(wanted);
+                let sample = (from..to).map(|n| (n as u64 * rows as u64 / wanted as u64) as usize);
                 if !supplied.want(matrix, &mut sample.clone())? {
                     return Ok(Found::Wanting);
                 }
                 self.take_sample(&mut sample.filter_map(|row| supplied.get(matrix, row)))?;
-                self.moments = zeros(d * d)?;
-                self.stage = Stage::Moments(0);
+                if from == 0 {
+                    self.moments = zeros(d * d)?;
+                }
+                self.stage = Stage::Moments(to, 0);
             }
-            Stage::Moments(from) => {
-                let to = (from + (STEP / (d * SAMPLE)).next_multiple_of(4)).min(d);
-                let side = |i: usize| i * SAMPLE;
+            Stage::Moments(sampled, from) => {
+                let to = (from + (STEP / (d * PART)).next_multiple_of(4)).min(d);
+                let side = |i: usize| i * PART;
                 products(
                     &self.sample[side(from)..side(to)],
                     &self.sample[..side(to)],
-                    SAMPLE,
+                    PART,
                     &mut self.next[..(to - from) * to],
                 );
                 for i in from..to {
                     for j in 0..=i {
-                        let product = self.next[(i - from) * to + j];
-                        self.moments[i * d + j] = product;
-                        self.moments[j * d + i] = product;
+                        let moment = self.moments[i * d + j] + self.next[(i - from) * to + j];
+                        self.moments[i * d + j] = moment;
+                        self.moments[j * d + i] = moment;
                     }
                 }
-                self.stage = Stage::Moments(to);
-                if to == d {
+                self.stage = Stage::Moments(sampled, to);
+                if to == d && sampled < sample_of(matrix, rows) {
+                    self.stage = Stage::Sampling(sampled);
+                } else if to == d {
                     self.sample = Vec::new();
                     self.directions = noise(count * d)?;
                     self.next = noise(count * d)?;
@@ -170,7 +186,11 @@ impl Builder {
                         self.stage = Stage::Skew(0);
                     } else {
                         std::mem::swap(&mut self.directions, &mut self.next);
-                        self.stage = Stage::Orthonormal(round, 0);
+                        self.stage = if round % 2 == 1 {
+                            Stage::Orthonormal(round, 0)
+                        } else {
+                            Stage::Multiplying(round + 1, 0)
+                        };
                     }
                 }
             }
@@ -199,12 +219,12 @@ impl Builder {
 
     fn take_sample(&mut self, rows: &mut dyn Iterator<Item = &[f32]>) -> Result<()> {
         let d = self.dimension;
-        self.sample = zeros(d * SAMPLE)?;
-        self.next = zeros((STEP / (d * SAMPLE)).next_multiple_of(4) * d)?;
+        error::zeros(&mut self.sample, d * PART, "the basis of codes")?;
+        error::zeros(&mut self.next, (STEP / (d * PART)).next_multiple_of(4) * d, "the basis of codes")?;
         for (n, row) in rows.enumerate() {
             if NORMS.contains(&norm_squared(row).sqrt()) {
                 for (i, x) in row.iter().enumerate() {
-                    self.sample[i * SAMPLE + n] = *x;
+                    self.sample[i * PART + n] = *x;
                 }
                 self.sampled += 1;
             }
