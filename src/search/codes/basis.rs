@@ -199,7 +199,7 @@ impl Builder {
                 let end = if last { count } else { strong };
                 let to = (from + STEP / (4 * count * d) + 1).min(end);
                 for i in from..to {
-                    self.straighten(i, if last { 2 } else { 1 });
+                    self.straighten(i, last);
                 }
                 self.stage = if to == end { Stage::Multiplying(round + 1, 0) } else { Stage::Orthonormal(round, to) };
             }
@@ -232,26 +232,27 @@ impl Builder {
         Ok(())
     }
 
-    /// Makes direction `i` orthogonal to those before it, `times` times in a row. Where little is left of the
-    /// direction, once is not exact enough.
-    fn straighten(&mut self, i: usize, times: usize) {
+    /// Makes direction `i` orthogonal to those before it. `last` also does so where little is left of the direction:
+    /// twice, since once is not exact enough. If less is left than rounding alone leaves, there is no such direction,
+    /// and zeros take its place.
+    fn straighten(&mut self, i: usize, last: bool) {
         let d = self.dimension;
         let (before, from) = self.directions.split_at_mut(i * d);
         let direction = &mut from[..d];
-        for _ in 0..times {
+        let least = if last { norm_squared(direction).sqrt() * 1e-5 } else { 0.0 };
+        for _ in 0..if last { 2 } else { 1 } {
             for other in before.chunks_exact(d) {
                 let shared = dot(other, direction);
                 direction.iter_mut().zip(other).for_each(|(x, y)| *x -= shared * y);
             }
-            let length = norm_squared(direction).sqrt();
-            if !(length > 1e-30 && length.is_finite()) {
-                // The sample has no further direction. Zeros stand for none.
-                direction.fill(0.0);
-                return;
-            }
-            let inverse = (1.0 / length) as f32;
-            direction.iter_mut().for_each(|x| *x *= inverse);
         }
+        let length = norm_squared(direction).sqrt();
+        if !(length > least.max(1e-30) && length.is_finite()) {
+            direction.fill(0.0);
+            return;
+        }
+        let inverse = (1.0 / length) as f32;
+        direction.iter_mut().for_each(|x| *x *= inverse);
     }
 
     /// Measures how much of the sample's squared length the first layer holds, from each direction and its image.
@@ -299,4 +300,38 @@ fn noise(len: usize) -> Result<Vec<f32>> {
         *x = state as i32 as f32 / i32::MAX as f32;
     }
     Ok(noise)
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    /// The rows of each quarter lie in 30 dimensions of their own. A basis of all quarters holds them all.
+    #[test]
+    fn every_part_of_the_sample_counts() {
+        let (dimension, rows, quarter) = (384, 8 * PART, 2 * PART);
+        let random = noise(rows * 30).unwrap();
+        let mut matrix = Matrix::new(dimension);
+        matrix.grow(rows).unwrap();
+        for (n, numbers) in random.chunks_exact(30).enumerate() {
+            let row = matrix.row_mut(n);
+            row[n / quarter * 30..][..30].copy_from_slice(numbers);
+            crate::search::kernel::normalize(row);
+        }
+        let mut builder = Builder::new(dimension, true).unwrap();
+        let basis = loop {
+            match builder.step(&matrix, rows, &mut Supplied::default()).unwrap() {
+                Found::NotYet => {}
+                Found::Basis(basis) => break basis,
+                Found::Flat | Found::Wanting => panic!("no basis was found"),
+            }
+        };
+        assert_eq!(builder.sampled, 4 * PART);
+        assert!(basis.rest() < 0.01, "the basis leaves {}", basis.rest());
+        for n in (0..rows).step_by(97) {
+            let first = basis.directions().chunks_exact(dimension).take(basis.widths()[0]);
+            let held: f32 = first.map(|direction| dot(direction, matrix.row(n)).powi(2)).sum();
+            assert!(held > 0.999, "the basis holds {held} of row {n}");
+        }
+    }
 }
