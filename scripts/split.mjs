@@ -8,9 +8,10 @@ const EXPORTS = [
   // Compaction.
   /^store_(begin|finish|abandon|adopt)Compaction$/,
   /^store_(compactStep|adoptStep)$/,
-  // Filters that are evaluated in slices, and deletions by a filter.
+  // Filters that are evaluated in slices, deletions by a filter, and collections that are dropped.
   /matching/,
   /^store_stageDeleteWhere$/,
+  /^store_stageDrop$/,
   // Pages of records.
   /^store_records$/,
   /recordpage/,

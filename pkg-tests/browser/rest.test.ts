@@ -40,6 +40,7 @@ it('does without the rest of the wasm until it is needed, and survives that it c
     () => db.count('c', { n: 1 }),
     () => db.update('c', [{ id: 'a', attrs: { n: 5 } }]),
     () => db.deleteWhere('c', { n: 1 }),
+    () => db.dropCollection('c'),
     () => db.compact(),
     () => db.list('c'),
   ]) {

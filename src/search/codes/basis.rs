@@ -239,20 +239,16 @@ impl Builder {
         let d = self.dimension;
         let (before, from) = self.directions.split_at_mut(i * d);
         let direction = &mut from[..d];
-        let least = if last { norm_squared(direction).sqrt() * 1e-5 } else { 0.0 };
-        for _ in 0..if last { 2 } else { 1 } {
+        let (times, least) = if last { (2, norm_squared(direction) * 1e-10) } else { (1, 0.0) };
+        for _ in 0..times {
             for other in before.chunks_exact(d) {
                 let shared = dot(other, direction);
                 direction.iter_mut().zip(other).for_each(|(x, y)| *x -= shared * y);
             }
         }
-        let length = norm_squared(direction).sqrt();
-        if !(length > least.max(1e-30) && length.is_finite()) {
-            direction.fill(0.0);
-            return;
-        }
-        let inverse = (1.0 / length) as f32;
-        direction.iter_mut().for_each(|x| *x *= inverse);
+        let squared = norm_squared(direction);
+        let inverse = if squared > least.max(1e-60) && squared.is_finite() { 1.0 / squared.sqrt() } else { 0.0 };
+        direction.iter_mut().for_each(|x| *x *= inverse as f32);
     }
 
     /// Measures how much of the sample's squared length the first layer holds, from each direction and its image.

@@ -4,7 +4,7 @@ import { runtime } from '../runtime/configure.js'
 import { compile, coreModule } from './load.js'
 
 // The module of pages has two parts. The first one opens, writes and searches. The rest is loaded for filters, updates,
-// pages of records, texts and compaction.
+// pages of records, dropped collections, texts and compaction.
 
 /** scripts/split.mjs gives both parts an export whose name begins like this, and tells the variant and the build. */
 const MARK = '~rest '

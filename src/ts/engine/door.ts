@@ -1,4 +1,5 @@
 import { loadRest } from '../core/rest.js'
+import type { Method } from '../contract/calls.js'
 import type { AnyCall } from './core-calls.js'
 
 /** Lets calls pass in their order. If one needs the rest of the core, it and later ones wait until it is loaded. */
@@ -24,8 +25,7 @@ export class Door {
   }
 }
 
+const OF_THE_REST: Method[] = ['deleteWhere', 'dropCollection', 'update', 'records']
+
 const needsRest = ({ method, args }: AnyCall) =>
-  method === 'deleteWhere' ||
-  method === 'update' ||
-  method === 'records' ||
-  ((method === 'search' || method === 'count') && args.filter.length > 0)
+  OF_THE_REST.includes(method) || ((method === 'search' || method === 'count') && args.filter.length > 0)
