@@ -2,6 +2,9 @@
 // file makes the instance and gives it to voy's glue.
 import * as glue from 'voy-search/voy_search_bg.js'
 
+// The glue keeps views of the memory of its first instance, so a second one would not work.
+let started = false
+
 export default {
   index: 'k-d tree',
   how:
@@ -10,9 +13,12 @@ export default {
   filters: false,
   growth: 1.3,
   async open({ asset }) {
-    const bytes = await asset('voy-search/voy_search_bg.wasm')
-    const { instance } = await WebAssembly.instantiate(bytes, { './voy_search_bg.js': glue })
-    glue.__wbg_set_wasm(instance.exports)
+    if (!started) {
+      const bytes = await asset('voy-search/voy_search_bg.wasm')
+      const { instance } = await WebAssembly.instantiate(bytes, { './voy_search_bg.js': glue })
+      glue.__wbg_set_wasm(instance.exports)
+      started = true
+    }
     let index
     return {
       build(input) {
