@@ -1,0 +1,87 @@
+// Measures how long a search takes from a page, there and back, in the tab that runs the store and in another tab:
+// searches in a row, and searches after a pause. Beside it: an empty message to a worker and back, and the time of the
+// engine alone.
+//   node bench/latency.mjs [--browser chromium] [--rows 1000] [--dimension 384]
+// There is no pass or fail: the figures depend on how busy the machine is.
+import { parseArgs } from 'node:util'
+import { browser, site, visit } from '../pkg-tests/tabs/pages.mjs'
+import { say } from '../scripts/lib.mjs'
+
+/** Opens the store. `rows` are inserted, if there are any. This and `measure` run in a page. */
+async function open({ rows, dimension }) {
+  const { Nidus } = await import('/dist/browser.js')
+  globalThis.db = await Nidus.open('latency', { dimension })
+  if (!rows) return
+  const vectors = Float32Array.from({ length: rows * dimension }, () => Math.random() - 0.5)
+  await globalThis.db.upsert('c', { ids: Array.from({ length: rows }, (_, i) => `${i}`), vectors })
+}
+
+/** Returns the milliseconds of each search, and of each message to a worker that answers at once. */
+async function measure({ dimension, row, paused }) {
+  const { db } = globalThis
+  const vector = () => Float32Array.from({ length: dimension }, () => Math.random() - 0.5)
+  const timed = async (work) => {
+    const began = performance.now()
+    const result = await work()
+    return [performance.now() - began, result]
+  }
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 60))
+  const url = URL.createObjectURL(new Blob(['onmessage = () => postMessage(0)'], { type: 'text/javascript' }))
+  const worker = new Worker(url)
+  const empty = () =>
+    new Promise((resolve) => {
+      worker.onmessage = resolve
+      worker.postMessage(0)
+    })
+  const seen = { row: [], paused: [], engine: [], empty: [], emptyPaused: [] }
+  for (let i = 0; i < 50; i++) await Promise.all([db.search(vector()), empty()])
+  for (let i = 0; i < row; i++) {
+    const query = vector()
+    const [ms, hits] = await timed(() => db.search(query))
+    seen.row.push(ms)
+    seen.engine.push(hits.took)
+  }
+  for (let i = 0; i < row; i++) seen.empty.push((await timed(empty))[0])
+  for (let i = 0; i < paused; i++) {
+    const query = vector()
+    await pause()
+    seen.paused.push((await timed(() => db.search(query)))[0])
+    await pause()
+    seen.emptyPaused.push((await timed(empty))[0])
+  }
+  worker.terminate()
+  return seen
+}
+
+const { values } = parseArgs({
+  options: {
+    browser: { type: 'string', default: 'chromium' },
+    rows: { type: 'string', default: '1000' },
+    dimension: { type: 'string', default: '384' },
+  },
+})
+const [rows, dimension] = [Number(values.rows), Number(values.dimension)]
+const quantile = (of, share) => [...of].sort((a, b) => a - b)[Math.floor((of.length - 1) * share)]
+const both = (of) => [0.5, 0.95].map((share) => quantile(of, share).toFixed(2)).join(' (95 %: ') + ')'
+
+const place = await site()
+const machine = await browser(values.browser)
+try {
+  const first = await visit(machine.context, place.url)
+  await first.evaluate(open, { rows, dimension })
+  const second = await visit(machine.context, place.url)
+  await second.evaluate(open, { rows: 0, dimension })
+  const pages = { 'the tab that runs the store': first, 'another tab': second }
+  for (const [name, page] of Object.entries(pages)) {
+    await page.bringToFront()
+    const seen = await page.evaluate(measure, { dimension, row: 500, paused: 60 })
+    say(
+      `${values.browser}, ${rows} rows, ${name}, milliseconds: in a row ${both(seen.row)}, after 60 ms of pause ` +
+        `${both(seen.paused)}; the engine ${both(seen.engine)}; an empty message to a worker and back ` +
+        `${both(seen.empty)}, after a pause ${both(seen.emptyPaused)}`,
+    )
+  }
+} finally {
+  await machine.close()
+  await place.close()
+}
