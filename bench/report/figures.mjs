@@ -10,7 +10,7 @@ const largest = (tables) =>
 
 const note = ({ search, recall, wall }) =>
   `${search.p50 < 10 ? search.p50.toFixed(2) : search.p50.toFixed(0)} ms` +
-  (!wall && recall < 0.9995 ? `, recall ${recall.toFixed(2)}` : '')
+  (!wall && recall < 0.9995 ? `, recall ${recall.toFixed(3)}` : '')
 
 /** Returns charts with bars: the search time of each peer, one chart for each runtime and input. */
 const searchCharts = ({ search }, { bars }) =>
