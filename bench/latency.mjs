@@ -6,6 +6,7 @@
 import { parseArgs } from 'node:util'
 import { browser, site, visit } from '../pkg-tests/tabs/pages.mjs'
 import { say } from '../scripts/lib.mjs'
+import { percentile } from './data/statistics.mjs'
 
 /** Opens the store. `rows` are inserted, if there are any. This and `measure` run in a page. */
 async function open({ rows, dimension }) {
@@ -61,8 +62,7 @@ const { values } = parseArgs({
   },
 })
 const [rows, dimension] = [Number(values.rows), Number(values.dimension)]
-const quantile = (of, share) => [...of].sort((a, b) => a - b)[Math.floor((of.length - 1) * share)]
-const both = (of) => [0.5, 0.95].map((share) => quantile(of, share).toFixed(2)).join(' (95 %: ') + ')'
+const both = (of) => [0.5, 0.95].map((share) => percentile(of, share).toFixed(2)).join(' (95 %: ') + ')'
 
 const place = await site()
 const machine = await browser(values.browser)

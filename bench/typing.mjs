@@ -11,6 +11,7 @@ import { chromium } from 'playwright'
 import * as browsers from '../scripts/browsers.mjs'
 import { at, say } from '../scripts/lib.mjs'
 import { valuesOf } from './data/halves.mjs'
+import { median, percentile } from './data/statistics.mjs'
 import { typed } from './data/typed.mjs'
 import { makeWordnet } from './data/wordnet/make.mjs'
 
@@ -64,8 +65,6 @@ await page.evaluate(
   [texts, chosen.length],
 )
 
-const middle = (of, share = 0.5) => [...of].sort((a, b) => a - b)[Math.floor((of.length - 1) * share)]
-
 async function type(by) {
   await page.goto(origin)
   await page.evaluate(
@@ -89,14 +88,14 @@ async function type(by) {
 await type('useSearch') // the first run warms up
 for (const by of ['nothing', 'hand', 'useSearch']) {
   const keys = await type(by)
-  const both = (of) => [middle(of), middle(of, 0.95)].map((ms) => ms.toFixed(1)).join(' and ')
-  const took = middle(keys.map(({ took }) => took)).toFixed(2)
+  const both = (of) => [0.5, 0.95].map((share) => percentile(of, share).toFixed(1)).join(' and ')
+  const took = median(keys.map(({ took }) => took)).toFixed(2)
   const renders = keys.map(({ renders }) => renders)
   say(
     `${by}: ${keys.length} letters over ${chosen.length} rows; median and 95 % of the milliseconds without the engine, ` +
       `from the letter to the rendered hits ${both(keys.map(({ ready, took }) => ready - took))}, to the painted frame ` +
       `${both(keys.map(({ painted, took }) => painted - took))}; the engine ${took}; renders for a letter ` +
-      `${middle(renders)}, more than two for ${renders.filter((each) => each > 2).length}`,
+      `${median(renders)}, more than two for ${renders.filter((each) => each > 2).length}`,
   )
 }
 await browser.close()

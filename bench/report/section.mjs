@@ -1,6 +1,6 @@
 // Writes the section of docs/performance.md: one small table of search times.
 import { realSummary } from './real.mjs'
-import { inputText, machineText, markdown, ms, number, RUNTIMES, wrap } from './text.mjs'
+import { inputText, machineText, markdown, ms, number, RUNTIMES, seconds, wrap } from './text.mjs'
 
 function cell(row) {
   if (!row) return ''
@@ -9,13 +9,16 @@ function cell(row) {
   return ms(row.search.p50) + (recall < 0.9995 ? ` (recall ${recall.toFixed(3)})` : '')
 }
 
+const nameOf = ({ label, knob }) => (knob ? label.replace(`, ${knob.name} ${knob.value}`, '') : label)
+const idsOf = (tables) => [...new Set(tables.flatMap(({ rows }) => rows.map(({ id }) => id)))]
+const rowsOf = ({ rows }, id) => rows.filter((row) => row.id === id)
+
 /** Returns a sentence about how long approximate indexes took to build, and inserts of this package. */
 function buildsText(tables) {
-  const of = ({ runtime, rows }) => {
-    const times = rows
-      .filter(({ ours, knob, failed }, n, all) => !failed && (ours || (knob && all[n - 1]?.knob?.name !== knob.name)))
-      .map(({ label, knob, build }) => `${knob ? label.replace(/,[^,]*$/, '') : label} ${(build / 1000).toFixed(1)} s`)
-    return `in ${RUNTIMES[runtime]}, ${times.join(', ')}`
+  const of = (table) => {
+    const first = idsOf([table]).map((id) => rowsOf(table, id)[0])
+    const built = first.filter(({ ours, knob, failed }) => !failed && (ours || knob))
+    return `in ${RUNTIMES[table.runtime]}, ${built.map((row) => `${nameOf(row)} ${seconds(row.build)}`).join(', ')}`
   }
   return `Inserts took, with the index where there is one: ${tables.map(of).join('; ')}.`
 }
@@ -27,12 +30,11 @@ export function docsSection({ search: { run, results }, real }, link) {
   const tables = measured.filter((table) => table.size === size && table.input !== 'clustered')
   // A peer that is tuned has two rows: with the smallest setting that is good enough, and with one that finds all.
   const goals = ['recall of at least 0.95', 'recall of 1.00, or its best']
-  const rowsOf = (table, id) => table.rows.filter((row) => row.id === id)
-  const lines = [...new Set(tables.flatMap(({ rows }) => rows.map(({ id }) => id)))].flatMap((id) => {
-    const [{ label, ours, knob }] = tables.map((table) => rowsOf(table, id)[0]).filter(Boolean)
-    const name = knob ? label.replace(`, ${knob.name} ${knob.value}`, '') : label
+  const lines = idsOf(tables).flatMap((id) => {
+    const [first] = tables.map((table) => rowsOf(table, id)[0]).filter(Boolean)
+    const name = nameOf(first)
     return Array.from({ length: Math.max(...tables.map((table) => rowsOf(table, id).length)) }, (_, n) => [
-      ours ? `**${label}**` : knob ? `${name}, ${goals[n]}` : name,
+      first.ours ? `**${name}**` : first.knob ? `${name}, ${goals[n]}` : name,
       ...tables.map((table) => cell(rowsOf(table, id)[n] ?? rowsOf(table, id)[0])),
     ])
   })
