@@ -20,7 +20,7 @@ import {
 } from './lib.mjs'
 import { namesOf, notWithin, renameInWasm } from './names.mjs'
 import { leaveSeed, takeSeed } from './seed.mjs'
-import { split } from './split.mjs'
+import { PART_NAMES, split } from './split.mjs'
 import { setUp, wasmBindgenDir } from './setup.mjs'
 import { reportSizes, TooLarge } from './sizes.mjs'
 import { TARGET, toolchain, wasmFlags } from './toolchain.mjs'
@@ -73,17 +73,12 @@ const MODULES = {
 }
 
 /**
- * A page loads these in place of its module: first a part, and the rest when it is needed. The complete module is for
- * those who pass one file of their choice.
+ * A page loads parts in place of its module: nidus-first.wasm, and others when they are needed (see split.mjs). The
+ * complete module is for those who pass one file of their choice.
  */
 const PARTS = {
-  'nidus-page.wasm': { variant: 'plain', first: 'nidus-first.wasm', rest: 'nidus-rest.wasm', complete: true },
-  'nidus-page-relaxed.wasm': {
-    variant: 'relaxed',
-    first: 'nidus-first-relaxed.wasm',
-    rest: 'nidus-rest-relaxed.wasm',
-    complete: false,
-  },
+  'nidus-page.wasm': { variant: 'plain', behind: '', complete: true },
+  'nidus-page-relaxed.wasm': { variant: 'relaxed', behind: '-relaxed', complete: false },
 }
 
 /** The module that finds words. It has a glue of its own. */
@@ -166,15 +161,15 @@ async function optimise(compiled, name) {
   }
   const parts = PARTS[name]
   if (!parts) return { glue, made: [await smaller(raw, name)] }
-  const [first, rest] = [join(folder, 'first.wasm'), join(folder, 'rest.wasm')]
+  const pathOf = (part) => join(folder, `${part}.wasm`)
   const splitter = readFileSync(at('scripts/split.mjs'))
-  await when(`split of ${name}`, sha(readFileSync(raw), splitter, version), [first, rest], async () => {
+  await when(`split of ${name}`, sha(readFileSync(raw), splitter, version), PART_NAMES.map(pathOf), async () => {
     const bytes = await split(readFileSync(raw), parts.variant)
-    writeFile(first, bytes.first)
-    writeFile(rest, bytes.rest)
+    for (const part of PART_NAMES) writeFile(pathOf(part), bytes[part])
   })
-  const complete = parts.complete ? [await smaller(raw, name)] : []
-  return { glue, made: [...complete, await smaller(first, parts.first), await smaller(rest, parts.rest)] }
+  const all = parts.complete ? [await smaller(raw, name)] : []
+  for (const part of PART_NAMES) all.push(await smaller(pathOf(part), `nidus-${part}${parts.behind}.wasm`))
+  return { glue, made: all }
 }
 
 async function allModules(tools) {

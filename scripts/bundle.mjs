@@ -66,9 +66,9 @@ const PAGE = 'browser.js'
 /** The worker that a page starts. */
 const PAGES_WORKER = 'worker-opfs'
 
-/** A function of the glue that adds the exports of the rest (see split.mjs) to those of the first part. */
-const ADD_REST = `
-export async function addRest(module) {
+/** A function of the glue that adds the exports of another part (see split.mjs) to those of the first one. */
+const ADD_PART = `
+export async function addPart(module) {
   const { exports } = await WebAssembly.instantiate(module, { ...__wbg_get_imports(), ${FIRST}: wasm });
   wasm = { ...wasm, ...exports };
 }`
@@ -76,7 +76,7 @@ export async function addRest(module) {
 /**
  * A plugin that puts the generated glue in the place of ./core.js and ./text-core.js, which the sources import. It
  * leaves out parts of the glue: `using`, which nothing here uses and which would keep unused classes; the finalization
- * registries of all classes but `Segment`, because all others are freed by hand; a warning that is never printed; and
+ * registries of all classes but `Segment`, because all others are freed by hand; checks of what only src/ts passes; and
  * the substitute for `encodeInto`, which every runtime with SIMD has.
  */
 const core = (glues) => ({
@@ -91,10 +91,12 @@ const core = (glues) => ({
       const contents = text
         .replace(/^if \(Symbol\.dispose\).*$/gm, '')
         .replace(/^ *(?!Segment)\w+Finalization\.(un)?register\(.*\);$/gm, '')
-        .replace(/^ *console\.warn\('using deprecated.*$/gm, '')
+        .replace(/^ *_assertClass\(.*$/gm, '')
+        .replace(/^( *)if \(module !== undefined\) \{[^]*?^\1\}/m, '({module} = module)')
+        .replace(/^( *)if \(realloc === undefined\) \{[^]*?^\1\}/m, '')
         .replace(/^if \(!\('encodeInto' in \w+\)\) \{[^]*?^\}/m, '')
         .replaceAll('new FinalizationRegistry', '/* @__PURE__ */ new FinalizationRegistry')
-      return { contents: renameInGlue(contents, namesOf(text)) + (path === glues.core ? ADD_REST : ''), loader: 'js' }
+      return { contents: renameInGlue(contents, namesOf(text)) + (path === glues.core ? ADD_PART : ''), loader: 'js' }
     })
   },
 })

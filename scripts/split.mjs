@@ -1,51 +1,69 @@
-// Splits a module in two: what every page needs, and the rest, which a page loads when it first needs it. Both use one
-// memory, one table and the same globals. The first part exports them and the functions that the rest calls.
+// Splits a module in three: what every page needs, and two parts that a page loads when it first needs them. All use one
+// memory, one table and the same globals. The first part exports them and the functions that the others call.
 import { createHash } from 'node:crypto'
 import { Trouble } from './lib.mjs'
 
-/** The exports that only the rest has. src/ts/engine/door.ts loads the rest before they are called. */
-const EXPORTS = [
-  // Compaction.
-  /^store_(begin|finish|abandon|adopt)Compaction$/,
-  /^store_(compactStep|adoptStep)$/,
-  // Filters that are evaluated in slices, deletions by a filter, and collections that are dropped.
-  /matching/,
-  /^store_stageDeleteWhere$/,
-  /^store_stageDrop$/,
-  // Pages of records.
-  /^store_records$/,
-  /recordpage/,
-  // What the module of texts calls.
-  /^store_documents$/,
-  /^search_among$/,
-]
-
 /**
- * The functions through which the first part gets to the rest. They are called only with a filter that is not empty, or
- * by an update. Each is marked `inline(never)`, for a function within another one cannot be moved.
+ * The parts beside the first one. Only they have these exports, and src/ts loads a part before they are called. `doors`
+ * are the functions through which the first part gets to a part. Each is marked `inline(never)`, for a function within
+ * another one cannot be moved.
  */
-const DOORS = [
-  /^<nidus_wasm::search::filter::Filter>::decode_expression$/,
-  /^<nidus_wasm::search::filter::Filter>::measure$/,
-  /^<nidus_wasm::search::filter::Filter>::work_of_parts$/,
-  /^<nidus_wasm::search::filter::Filter>::matches_parts$/,
-  /^<nidus_wasm::search::filter::Filter>::keys_of_parts$/,
-  /^<nidus_wasm::search::filter::Filter as core::cmp::PartialEq>::eq$/,
-  /^<nidus_wasm::search::columns::Columns>::matches$/,
-  /^<nidus_wasm::store::Store>::stage_update$/,
-  // Called only after `store_documents`, which is in the rest.
-  /^<nidus_wasm::attrs::Packed>::has_texts_of$/,
-]
+const PARTS = {
+  /** src/ts/engine/door.ts loads it. The doors are called only with a filter that is not empty, or by an update. */
+  rest: {
+    exports: [
+      // Compaction.
+      /^store_(begin|finish|abandon|adopt)Compaction$/,
+      /^store_(compactStep|adoptStep)$/,
+      // Filters that are evaluated in slices, deletions by a filter, and collections that are dropped.
+      /matching/,
+      /^store_stageDeleteWhere$/,
+      /^store_stageDrop$/,
+      // Pages of records.
+      /^store_records$/,
+      /recordpage/,
+      // What the module of texts calls.
+      /^store_documents$/,
+      /^search_among$/,
+    ],
+    doors: [
+      /^<nidus_wasm::search::filter::Filter>::decode_expression$/,
+      /^<nidus_wasm::search::filter::Filter>::measure$/,
+      /^<nidus_wasm::search::filter::Filter>::work_of_parts$/,
+      /^<nidus_wasm::search::filter::Filter>::matches_parts$/,
+      /^<nidus_wasm::search::filter::Filter>::keys_of_parts$/,
+      /^<nidus_wasm::search::filter::Filter as core::cmp::PartialEq>::eq$/,
+      /^<nidus_wasm::search::columns::Columns>::matches$/,
+      /^<nidus_wasm::store::Store>::stage_update$/,
+      // Called only after `store_documents`, which is in this part.
+      /^<nidus_wasm::attrs::Packed>::has_texts_of$/,
+    ],
+  },
+  /**
+   * Makes and reads the codes of rows. src/ts/engine/coder.ts loads it, and so do openings with compact memory. A store
+   * has no codes before, and the doors are called only where there are some, or to make them with compact memory.
+   */
+  codes: {
+    exports: [/^store_codeStep$/, /^opening_(wantsSample|dimension|sample)$/, /^rows_(wanted|supply)$/],
+    doors: [
+      /^<nidus_wasm::search::codes::Codes>::(prime|catch_up)$/,
+      /^<nidus_wasm::search::cascade::Among>::(bound|look_closer)$/,
+    ],
+  },
+}
 
-/** The name under which the rest imports from the first part. The glue knows it, too. */
+/** The names of all parts. */
+export const PART_NAMES = ['first', ...Object.keys(PARTS)]
+
+/** The name under which the other parts import from the first one. The glue knows it, too. */
 export const FIRST = 'b'
 /** The names that the parts have for each other begin with this. */
 export const SHARED = '~'
 /**
- * Both parts have an export with this name, the variant and a hash. So src/ts/core/rest.ts knows whether there is a
- * rest, which of the files it is, and whether it is of the same build.
+ * All parts have an export with this name, the variant and a hash. So src/ts/core/parts.ts knows whether a module is a
+ * first part, and whether another part is of the same build.
  */
-export const MARK = `${SHARED}rest `
+export const MARK = `${SHARED}part `
 
 const NAME = String.raw`(\$"(?:[^"\\]|\\.)*"|\$[^\s()]+)`
 const pattern = (text, flags) =>
@@ -61,13 +79,13 @@ const MEMORY = pattern(String.raw`^ \(memory NAME (\d+)`)
 const ELEMENTS = /^ \(elem \S+ (?:\(table \S+\) )?\(i32\.const (\d+)\) (?:func )?(.*)\)$/
 const CALL = pattern(String.raw`\((?:call|return_call|ref\.func) NAME`, 'g')
 
-/** Returns { first, rest }, the bytes of the two parts of a module that has the names of its functions. */
+/** Returns { first, rest, codes }, the bytes of the parts of a module that has the names of its functions. */
 export async function split(bytes, variant) {
   const { default: binaryen } = await import('binaryen')
   const mark = `${MARK}${variant} ${createHash('sha256').update(bytes).digest('hex').slice(0, 8)}`
   const whole = binaryen.readBinary(new Uint8Array(bytes))
   const features = whole.getFeatures()
-  const { first, rest } = splitText(whole.emitText(), mark)
+  const parts = splitText(whole.emitText(), mark)
   whole.dispose()
   const assembled = (text) => {
     const module = binaryen.parseText(text)
@@ -76,7 +94,7 @@ export async function split(bytes, variant) {
     module.dispose()
     return bytes
   }
-  return { first: assembled(first), rest: assembled(rest) }
+  return Object.fromEntries(Object.entries(parts).map(([name, text]) => [name, assembled(text)]))
 }
 
 function splitText(text, mark) {
@@ -105,22 +123,44 @@ function splitText(text, mark) {
     }
     return found
   }
-  const isRare = ({ as }) => EXPORTS.some((form) => form.test(as))
-  const doors = new Set([...functions.keys()].filter((name) => DOORS.some((form) => form.test(plain(name)))))
-  const common = exported.filter((one) => !isRare(one)).map(({ name }) => name)
-  const first = reached([...common, ...inTable], doors)
-  const rest = reached([...exported.filter(isRare).map(({ name }) => name), ...doors])
-  for (const name of first) rest.delete(name)
-  for (const form of [...EXPORTS, ...DOORS]) {
-    const names = DOORS.includes(form) ? [...doors].map(plain) : exported.map(({ as }) => as)
-    if (!names.some((name) => form.test(name)))
+  const parts = Object.entries(PARTS).map(([name, part]) => ({
+    name,
+    exports: exported.filter(({ as }) => part.exports.some((form) => form.test(as))),
+    doors: [...functions.keys()].filter((name) => part.doors.some((form) => form.test(plain(name)))),
+  }))
+  for (const form of Object.values(PARTS).flatMap(({ exports, doors }) => [...exports, ...doors])) {
+    if (![...functions.keys()].map(plain).concat(exported.map(({ as }) => as)).some((name) => form.test(name)))
       throw new Trouble(`split.mjs names ${form}, which the wasm does not have`)
   }
+  const doors = new Set(parts.flatMap(({ doors }) => doors))
+  const rare = new Set(parts.flatMap(({ exports }) => exports))
+  const common = exported.filter((one) => !rare.has(one)).map(({ name }) => name)
+  const first = reached([...common, ...inTable], doors)
+  for (const part of parts) {
+    const own = [...part.exports.map(({ name }) => name), ...part.doors]
+    part.functions = reached(own, new Set([...doors].filter((door) => !own.includes(door))))
+  }
+  // What two parts need is in the first one.
+  for (const name of functions.keys()) {
+    if (parts.filter((part) => part.functions.has(name)).length > 1) first.add(name)
+  }
+  for (const part of parts) for (const name of first) part.functions.delete(name)
 
-  // The first part calls a door through the table, in which the rest puts it.
-  const used = [...doors].filter((door) => [...first].some((name) => calls.get(name).includes(door)))
+  // A door of another part is called through the table, in which that part puts it.
+  const isCalled = (door) =>
+    [first, ...parts.map((part) => part.functions)].some(
+      (functions) => !functions.has(door) && [...functions].some((name) => calls.get(name).includes(door)),
+    )
+  for (const part of parts) part.doors = part.doors.filter(isCalled)
+  const used = parts.flatMap((part) => part.doors)
   const place = Number(begin) + inTable.length
-  const shared = [...new Set([...rest].flatMap((name) => calls.get(name)))].filter((name) => !rest.has(name))
+  const shared = [
+    ...new Set(
+      parts.flatMap((part) =>
+        [...part.functions].flatMap((name) => calls.get(name)).filter((name) => !part.functions.has(name)),
+      ),
+    ),
+  ]
   const globals = of(GLOBAL)
   const [memory, ...others] = of(MEMORY)
   const tables = of(TABLE)
@@ -144,20 +184,21 @@ function splitText(text, mark) {
     if (item === table.input) return ` (table ${table[1]} ${place + used.length} ${place + used.length} funcref)`
     return item
   })
-  const textOfRest = [
+  const textOf = (part) => [
     ...items.filter((item) => /^ \((type|import) /.test(item)),
     ` (import "${FIRST}" "${SHARED}m" (memory ${memory[1]} ${memory[2]}))`,
     ` (import "${FIRST}" "${SHARED}t" (table ${table[1]} ${place + used.length} funcref))`,
     ` (import "${FIRST}" "${SHARED}r" (table ${references[1]} ${references[2]} externref))`,
     ...globals.map(([, name, type], i) => ` (import "${FIRST}" "${SHARED}g${i}" (global ${name} ${type}))`),
     ...shared.map((name, i) => {
+      if (part.functions.has(name)) return ''
       const { params, results } = typeOf(functions.get(name).type)
       return ` (import "${FIRST}" "${SHARED}${i}" (func ${name}${typeText(params, results)}))`
     }),
-    ` (elem (table ${table[1]}) (i32.const ${place}) func ${used.join(' ')})`,
-    ...exported.filter(({ name }) => rest.has(name)).map(({ as, name }) => ` (export "${as}" (func ${name}))`),
+    ` (elem (table ${table[1]}) (i32.const ${place + used.indexOf(part.doors[0])}) func ${part.doors.join(' ')})`,
+    ...part.exports.map(({ as, name }) => ` (export "${as}" (func ${name}))`),
     ` (export "${mark}" (memory ${memory[1]}))`,
-    ...[...rest].map((name) => functions.get(name).text),
+    ...[...part.functions].map((name) => functions.get(name).text),
   ]
   const module = (items) => `(module\n${items.filter(Boolean).join('\n')}\n)\n`
   return {
@@ -170,7 +211,7 @@ function splitText(text, mark) {
       ...shared.map((name, i) => ` (export "${SHARED}${i}" (func ${name}))`),
       ` (export "${mark}" (memory ${memory[1]}))`,
     ]),
-    rest: module(textOfRest),
+    ...Object.fromEntries(parts.map((part) => [part.name, module(textOf(part))])),
   }
 }
 

@@ -17,6 +17,8 @@ for (const name of [
   'nidus-first-relaxed.wasm',
   'nidus-rest.wasm',
   'nidus-rest-relaxed.wasm',
+  'nidus-codes.wasm',
+  'nidus-codes-relaxed.wasm',
   'text.js',
   'nidus-text.wasm',
 ])

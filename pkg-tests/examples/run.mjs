@@ -157,6 +157,8 @@ async function migration() {
     'nidus-first-relaxed.wasm',
     'nidus-rest.wasm',
     'nidus-rest-relaxed.wasm',
+    'nidus-codes.wasm',
+    'nidus-codes-relaxed.wasm',
   ])
     cpSync(join(parts, name), join(dir, 'site', name))
   writeFileSync(join(dir, 'site/index.html'), '<!doctype html><script type="module" src="page.js"></script>')

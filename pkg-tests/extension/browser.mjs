@@ -42,6 +42,8 @@ export async function extension({ module, csp }) {
     'nidus-first-relaxed.wasm',
     'nidus-rest.wasm',
     'nidus-rest-relaxed.wasm',
+    'nidus-codes.wasm',
+    'nidus-codes-relaxed.wasm',
     'text.js',
     'nidus-text.wasm',
   ])

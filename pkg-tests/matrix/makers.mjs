@@ -18,7 +18,7 @@ export async function built({ dir, serve }, { folder = 'dist', browser, headers 
 
 const COPIED = [
   ...['worker.js', 'nidus.wasm', 'nidus-relaxed.wasm', 'nidus-first.wasm', 'nidus-first-relaxed.wasm'],
-  ...['nidus-rest.wasm', 'nidus-rest-relaxed.wasm'],
+  ...['nidus-rest.wasm', 'nidus-rest-relaxed.wasm', 'nidus-codes.wasm', 'nidus-codes-relaxed.wasm'],
   ...['text.js', 'nidus-text.wasm'],
 ]
 /** Copies the files that esbuild, rollup and bun do not copy. */

@@ -23,9 +23,10 @@ function relaxed(name: string): string[] {
 
 describe('the modules', () => {
   it('differ in one instruction, and no other relaxed instruction is in them', () => {
-    for (const name of ['nidus', 'nidus-page', 'nidus-first', 'nidus-rest']) expect(relaxed(`${name}.wasm`)).toEqual([])
-    expect(relaxed('nidus-rest-relaxed.wasm')).toEqual([])
-    for (const name of ['nidus', 'nidus-first']) {
+    for (const name of ['nidus', 'nidus-page', 'nidus-first', 'nidus-rest', 'nidus-codes'])
+      expect(relaxed(`${name}.wasm`)).toEqual([])
+    for (const name of ['nidus-first', 'nidus-rest']) expect(relaxed(`${name}-relaxed.wasm`)).toEqual([])
+    for (const name of ['nidus', 'nidus-codes']) {
       const found = relaxed(`${name}-relaxed.wasm`)
       expect(found).toHaveLength(1)
       expect(found[0]).toMatch(/^i32x4\.(relaxed_)?dot_i8x16_i7x16_add_s$/)
@@ -45,12 +46,14 @@ describe('the modules', () => {
     }
     expect(names('nidus-relaxed.wasm')).toEqual(names('nidus.wasm'))
     for (const behind of ['', '-relaxed']) {
-      const [first, rest] = ['first', 'rest'].map((name) => names(`nidus-${name}${behind}.wasm`))
+      const parts = ['first', 'rest', 'codes'].map((name) => names(`nidus-${name}${behind}.wasm`))
       const shared = (name: string) => name.startsWith('~')
-      const both = [...first!, ...rest!].filter((name) => !shared(name))
-      expect(both.sort()).toEqual(names('nidus-page.wasm'))
-      expect(rest!.filter(shared)).toEqual(first!.filter((name) => name.startsWith('~rest ')))
-      expect(rest!.filter(shared)[0]).toMatch(behind ? /^~rest relaxed [\da-f]{8}$/ : /^~rest plain [\da-f]{8}$/)
+      const all = parts.flat().filter((name) => !shared(name))
+      expect(all.sort()).toEqual(names('nidus-page.wasm'))
+      const [mark, ...others] = parts[0]!.filter((name) => name.startsWith('~part '))
+      expect(others).toEqual([])
+      expect(mark).toMatch(behind ? /^~part relaxed [\da-f]{8}$/ : /^~part plain [\da-f]{8}$/)
+      for (const part of parts.slice(1)) expect(part.filter(shared)).toEqual([mark])
     }
     expect(names('nidus-page.wasm').length).toBeGreaterThan(50)
     expect(names('nidus.wasm')).toEqual(expect.arrayContaining(names('nidus-page.wasm')))

@@ -1,5 +1,5 @@
 #[cfg(feature = "whole")]
-use js_sys::Uint16Array;
+use js_sys::{Float32Array, Uint16Array};
 use wasm_bindgen::prelude::*;
 
 use super::error::OrThrow;
@@ -80,6 +80,28 @@ impl JsSearch {
             Ok::<_, Error>(Some(Hits { wire: out.wire, scores, counts, vectors: with_vectors.then_some(out.vectors) }))
         };
         advance().or_throw()
+    }
+}
+
+/// For threads that each search a part of the rows.
+#[cfg(feature = "whole")]
+#[wasm_bindgen(js_class = Store)]
+impl JsStore {
+    /// Returns the number of rows in a chunk of codes. Whole chunks are dealt to threads.
+    #[wasm_bindgen(getter, js_name = chunkRows)]
+    pub fn chunk_rows(&self) -> u32 {
+        self.0.chunk_rows() as u32
+    }
+
+    /// Copies `count` rows from `from` on into an array of the caller's. The rows must be in memory.
+    #[wasm_bindgen(js_name = copyRows)]
+    pub fn copy_rows(&self, from: u32, to: &Float32Array) {
+        let (rows, mut at) = (self.0.rows(), 0);
+        let count = to.length() as usize / self.0.dimension();
+        for (_, span) in rows.spans(from as usize, (from as usize + count).min(rows.len())) {
+            to.subarray(at, at + span.len() as u32).copy_from(span);
+            at += span.len() as u32;
+        }
     }
 }
 

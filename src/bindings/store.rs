@@ -280,23 +280,6 @@ impl JsStore {
         u32::from(self.0.code_step_with(&mut rows.0))
     }
 
-    /// Returns the number of rows in a chunk of codes. Whole chunks are dealt to threads.
-    #[wasm_bindgen(getter, js_name = chunkRows)]
-    pub fn chunk_rows(&self) -> u32 {
-        self.0.chunk_rows() as u32
-    }
-
-    /// Copies `count` rows from `from` on into an array of the caller's. The rows must be in memory.
-    #[wasm_bindgen(js_name = copyRows)]
-    pub fn copy_rows(&self, from: u32, to: &Float32Array) {
-        let (rows, mut at) = (self.0.rows(), 0);
-        let count = to.length() as usize / self.0.dimension();
-        for (_, span) in rows.spans(from as usize, (from as usize + count).min(rows.len())) {
-            to.subarray(at, at + span.len() as u32).copy_from(span);
-            at += span.len() as u32;
-        }
-    }
-
     #[wasm_bindgen(getter)]
     pub fn uncoded(&self) -> u32 {
         self.0.uncoded() as u32

@@ -95,48 +95,50 @@ impl Among<'_> {
 
     /// Begins the searches for the `wanted` best of each query, and does all that needs no rows.
     pub fn begin(&self, queries: Vec<Vec<f32>>, wanted: usize, least: Option<f32>) -> Result<Vec<Cascade>> {
-        let Self { matrix, codes, memo, rows, only, document, share, .. } = *self;
+        let Self { matrix, codes, memo, rows, only, share, .. } = *self;
         let direct = self.is_direct();
         let mut coded = codes.rows().min(rows);
         if self.is_useless(wanted) && matrix.gone() == 0 && share.dealt == 0 {
             memo.without.set(memo.without.get().saturating_sub(1));
             coded = 0;
         }
-        let (mut searches, mut bounds) = (Vec::new(), Vec::new());
+        let mut searches = Vec::new();
         reserve(&mut searches, queries.len(), "the searches")?;
-        reserve(&mut bounds, queries.len(), "the searches")?;
         for query in queries {
-            let mut search = Cascade {
-                query,
-                wanted,
-                found: Vec::new(),
-                least,
-                bounds: None,
-                stage: Stage::Left(Vec::new(), 0),
-                uncoded: 0..0,
+            let stage = Stage::Left(Vec::new(), 0);
+            searches.push(Cascade { query, wanted, found: Vec::new(), least, bounds: None, stage, uncoded: 0..0 });
+        }
+        if !direct && coded > 0 {
+            self.bound(&mut searches, coded)?;
+        }
+        // Without codes, some rows are listed by number: those the search is limited to, or those that are not in
+        // memory. All other rows are scanned in order.
+        let end = if direct { rows } else { matrix.gone() };
+        for search in searches.iter_mut().filter(|search| matches!(search.stage, Stage::Left(..))) {
+            search.stage = match only {
+                Some(only) => listed(&mut only.rows(0).take_while(|row| *row < end))?,
+                None => listed(&mut (0..end))?,
             };
-            let bounded = if !direct && coded > 0 { codes.query(&search.query)? } else { None };
-            if let Some(mut bounded) = bounded {
+            search.uncoded = end..rows;
+        }
+        Ok(searches)
+    }
+
+    /// Gives the first `coded` rows their bounds, and finds the rows that are nearest by them. Searches whose queries
+    /// can have no codes stay as they are.
+    #[inline(never)]
+    fn bound(&self, searches: &mut [Cascade], coded: usize) -> Result<()> {
+        let Self { codes, memo, rows, only, document, share, .. } = *self;
+        let (mut bounds, mut nearest) = (Vec::new(), Vec::new());
+        reserve(&mut bounds, searches.len(), "the searches")?;
+        reserve(&mut nearest, searches.len(), "the searches")?;
+        for search in &mut *searches {
+            if let Some(mut bounded) = codes.query(&search.query)? {
                 bounded.upper = memo.upper.borrow_mut().pop().unwrap_or_default();
                 bounds.push(bounded);
+                nearest.push(TopK::new((3 * search.wanted).max(32), coded, None, &|a, b| a.cmp(&b))?);
                 (search.stage, search.uncoded) = (Stage::Nearest(Vec::new()), coded..rows);
-            } else {
-                // Without codes, some rows are listed by number: those the search is limited to, or those that are not
-                // in memory. All other rows are scanned in order.
-                let end = if direct { rows } else { matrix.gone() };
-                search.stage = match only {
-                    Some(only) => listed(&mut only.rows(0).take_while(|row| *row < end))?,
-                    None => listed(&mut (0..end))?,
-                };
-                search.uncoded = end..rows;
             }
-            searches.push(search);
-        }
-        // Finds the rows that are nearest by their codes.
-        let mut nearest = Vec::new();
-        reserve(&mut nearest, bounds.len(), "the searches")?;
-        for _ in &bounds {
-            nearest.push(TopK::new((3 * wanted).max(32), coded, None, &|a, b| a.cmp(&b))?);
         }
         codes.bound_all(&mut bounds, only.map(|only| only.groups.as_slice()), share, &mut |query, row, near| {
             if !codes.is_exception(row) && document(row).is_some() {
@@ -151,7 +153,7 @@ impl Among<'_> {
             rows.extend(nearest.into_sorted().map(|(row, _)| row));
             (search.bounds, search.stage) = (Some(bounds), Stage::Nearest(rows));
         }
-        Ok(searches)
+        Ok(())
     }
 
     /// Goes on with a search. Returns true at its end. Returns false if rows are missing: `rows` then lists them.
@@ -169,41 +171,9 @@ impl Among<'_> {
     }
 
     fn go_on(&self, search: &mut Cascade, rows: &mut Supplied, top: &mut TopK<'_>) -> Result<bool> {
-        let Self { matrix, codes, memo, .. } = *self;
-        if let (Stage::Nearest(nearest), Some(bounds)) = (&mut search.stage, &mut search.bounds) {
-            if !rows.want(matrix, &mut nearest.iter().map(|row| *row as usize))? {
-                return Ok(false);
-            }
-            for row in &*nearest {
-                self.offer(&search.query, *row as usize, rows, top);
-                bounds.upper[*row as usize] = NEVER;
-            }
-            let limit = top.limit();
-            let mut survivors = Vec::new();
-            reserve(&mut survivors, codes.exceptions().len(), "candidates")?;
-            for row in codes.exceptions() {
-                bounds.upper[*row as usize] = NEVER;
-                if self.only.is_none_or(|only| only.contains(*row as usize)) {
-                    survivors.push((*row, f32::INFINITY));
-                }
-            }
-            self.closer(bounds, limit, &mut survivors)?;
-            // Scanning all rows in order costs less than scoring a quarter of them out of order.
-            let most = bounds.upper.len();
-            let useless = survivors.len() * 4 > most;
-            if !self.narrowed {
-                memo.useless.set(if useless { memo.useless.get() + 1 } else { 0 });
-                memo.without.set(if memo.useless.get() >= USELESS { PAUSE } else { 0 });
-            }
-            if useless && matrix.gone() == 0 {
-                for row in codes.exceptions() {
-                    bounds.upper[*row as usize] = f32::INFINITY;
-                }
-                let document = |row: usize| if bounds.upper[row] == NEVER { None } else { (self.document)(row) };
-                Among { document: &document, ..*self }.scan(&search.query, 0..most, top);
-                survivors.clear();
-            }
-            search.stage = Stage::Left(survivors, 0);
+        let Self { matrix, memo, .. } = *self;
+        if matches!(search.stage, Stage::Nearest(_)) && !self.look_closer(search, rows, top)? {
+            return Ok(false);
         }
         if let Some(bounds) = search.bounds.take() {
             let mut kept = memo.upper.borrow_mut();
@@ -227,6 +197,48 @@ impl Among<'_> {
             }
             *at = piece;
         }
+        Ok(true)
+    }
+
+    /// Scores the rows that are nearest by their codes, and finds the rows whose closer bounds reach the limit that these
+    /// scores give. Returns false if rows are missing.
+    #[inline(never)]
+    fn look_closer(&self, search: &mut Cascade, rows: &mut Supplied, top: &mut TopK<'_>) -> Result<bool> {
+        let Self { matrix, codes, memo, .. } = *self;
+        let (Stage::Nearest(nearest), Some(bounds)) = (&mut search.stage, &mut search.bounds) else { return Ok(true) };
+        if !rows.want(matrix, &mut nearest.iter().map(|row| *row as usize))? {
+            return Ok(false);
+        }
+        for row in &*nearest {
+            self.offer(&search.query, *row as usize, rows, top);
+            bounds.upper[*row as usize] = NEVER;
+        }
+        let limit = top.limit();
+        let mut survivors = Vec::new();
+        reserve(&mut survivors, codes.exceptions().len(), "candidates")?;
+        for row in codes.exceptions() {
+            bounds.upper[*row as usize] = NEVER;
+            if self.only.is_none_or(|only| only.contains(*row as usize)) {
+                survivors.push((*row, f32::INFINITY));
+            }
+        }
+        self.closer(bounds, limit, &mut survivors)?;
+        // Scanning all rows in order costs less than scoring a quarter of them out of order.
+        let most = bounds.upper.len();
+        let useless = survivors.len() * 4 > most;
+        if !self.narrowed {
+            memo.useless.set(if useless { memo.useless.get() + 1 } else { 0 });
+            memo.without.set(if memo.useless.get() >= USELESS { PAUSE } else { 0 });
+        }
+        if useless && matrix.gone() == 0 {
+            for row in codes.exceptions() {
+                bounds.upper[*row as usize] = f32::INFINITY;
+            }
+            let document = |row: usize| if bounds.upper[row] == NEVER { None } else { (self.document)(row) };
+            Among { document: &document, ..*self }.scan(&search.query, 0..most, top);
+            survivors.clear();
+        }
+        search.stage = Stage::Left(survivors, 0);
         Ok(true)
     }
 

@@ -221,9 +221,9 @@ impl Store {
         self.quick.codes().chunk_rows()
     }
 
-    /// Returns the number of rows that have no codes yet.
+    /// Returns the number of rows that have no codes yet: 0 if there are too few rows for codes.
     pub fn uncoded(&self) -> usize {
-        self.index.rows() - self.quick.codes().rows()
+        self.quick.codes().uncoded(self.index.rows())
     }
 
     /// Sets when and how codes are made, so that tests can have codes for a few rows.

@@ -149,8 +149,14 @@ impl Codes {
         done.unwrap_or(Step::Done)
     }
 
+    /// Returns how many of the first `rows` rows have no codes yet: 0 if there are too few rows for codes.
+    pub fn uncoded(&self, rows: usize) -> usize {
+        if rows < self.tuning.least_rows { 0 } else { rows - self.rows }
+    }
+
     /// Makes a basis from a sample of a store that is about to be read. Then no basis has to be looked for when all
     /// rows are there.
+    #[inline(never)]
     pub fn prime(&mut self, sample: &Matrix, rows: usize) -> Result<()> {
         if let Some(mut builder) = Builder::new(self.dimension, self.tuning.whole) {
             let mut supplied = Supplied::default();
@@ -172,6 +178,7 @@ impl Codes {
     }
 
     /// Makes codes for all of the first `rows` rows, except for an incomplete last group. The rows must be in memory.
+    #[inline(never)]
     pub fn catch_up(&mut self, matrix: &Matrix, rows: usize) -> Result<()> {
         while !self.full && self.rows + GROUP <= rows {
             self.add(matrix, rows)?;

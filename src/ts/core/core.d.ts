@@ -290,12 +290,12 @@ export class Store {
   footprint(): string
   /** Returns a copy of rows from `from` on: as many as lie in one piece of memory (about 1 MiB), none at the end. */
   rows(from: number): Float32Array
-  /** Makes codes for a few milliseconds. */
+  /** Makes codes for a few milliseconds. Needs the part of the codes (see parts.ts). */
   codeStep(rows: Rows): Step
   /** How many rows a chunk has. Rows are given to search workers by chunks. */
   readonly chunkRows: number
   copyRows(from: number, to: Float32Array): void
-  /** How many rows have no codes yet. */
+  /** How many rows have no codes yet: 0 if there are too few rows for codes. */
   readonly uncoded: number
   /**
    * The share of dead rows in all rows, for automatic compaction. An update of attributes counts as a dead row.
@@ -360,6 +360,6 @@ export class SegmentHits {
 export interface InitOutput {
   readonly memory: WebAssembly.Memory
 }
-/** Adds what nidus-rest.wasm exports to a core that is its first part (scripts/bundle.mjs). */
-export function addRest(rest: WebAssembly.Module): Promise<void>
+/** Adds what another part exports to a core that is a first part (scripts/bundle.mjs). */
+export function addPart(part: WebAssembly.Module): Promise<void>
 export function initSync(options: { module: WebAssembly.Module | BufferSource }): InitOutput

@@ -1,5 +1,7 @@
 import { Step } from '../core/steps.js'
 import { deadCore } from '../core/load.js'
+import { loadPart } from '../core/parts.js'
+import { messageOf } from '../errors/errors.js'
 import type { OpenCore } from './open-core.js'
 import { supply } from './rows.js'
 import { breathe, hasBackground, sleep } from '../runtime/schedule.js'
@@ -18,6 +20,8 @@ const CODE_STEPS = 8
  * than this.
  */
 const ALONG_MS = 50
+/** If the part of the core that makes codes could not be loaded, a write after this time tries again. */
+const RETRY_MS = 60_000
 
 /**
  * Makes the codes, in the background. If the background gets too little time, searches make some of them, too.
@@ -28,6 +32,10 @@ export class Coder {
   readonly #writing: () => boolean
   readonly #ended: () => boolean
   #on = false
+  /** True once the part of the core is there that makes codes. */
+  #loaded = false
+  /** Nothing begins before this time. */
+  #notBefore = 0
   /** The longest time that one query took since the background began, in milliseconds. */
   #scan = 0
   /** The time that searches still have to spend on codes, in milliseconds. */
@@ -39,15 +47,36 @@ export class Coder {
     this.#ended = ended
   }
 
-  /** Starts to make codes. Called when there are rows without codes. */
+  /** Starts to make codes if there are enough rows. Called when there are rows without codes. */
   begin() {
-    if (!hasBackground) return this.#steps(CODE_STEPS)
-    if (!this.#on) void this.#background().catch(() => {})
+    if (this.#on || this.#ended() || performance.now() < this.#notBefore) return
+    if (!this.#loaded && this.#open.store.uncoded === 0) return
+    const loading = loadPart('codes')
+    this.#loaded = !loading
+    if (loading) this.#beginAfter(loading)
+    else if (hasBackground) void this.#background().catch(() => {})
+    else this.#steps(CODE_STEPS)
+  }
+
+  /** Begins once the part of the core that makes codes is loaded. Until then, searches scan the rows. */
+  #beginAfter(loading: Promise<void>) {
+    this.#notBefore = Infinity
+    loading.then(
+      () => {
+        this.#notBefore = 0
+        this.begin()
+      },
+      (error: unknown) => {
+        // Nobody waits for codes, and searches find the same without them.
+        if (!this.#ended()) console.warn(`searches stay slow: ${messageOf(error)}`)
+        this.#notBefore = performance.now() + RETRY_MS
+      },
+    )
   }
 
   /** Makes codes for the time that is owed, and then runs a search of this number of queries. */
   search<T>(queries: number, search: () => T): T {
-    if (!hasBackground) this.#steps(CODE_STEPS)
+    if (!hasBackground) this.begin()
     if (!this.#on) return search()
     const began = performance.now()
     const until = began + Math.min(this.#owed, this.#scan, ALONG_MS)

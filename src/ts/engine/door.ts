@@ -1,4 +1,4 @@
-import { loadRest } from '../core/rest.js'
+import { loadPart } from '../core/parts.js'
 import type { Method } from '../contract/calls.js'
 import type { AnyCall } from './core-calls.js'
 
@@ -12,7 +12,7 @@ export class Door {
       const again = () => this.pass(call, work) as Awaited<T>
       return this.#loading.then(again, again)
     }
-    const loading = needsRest(call) ? loadRest() : undefined
+    const loading = needsRest(call) ? loadPart('rest') : undefined
     if (!loading) return work()
     this.#loading = loading.finally(() => (this.#loading = undefined))
     return this.#loading.then(work as () => Awaited<T>)

@@ -12,7 +12,7 @@ import {
 import type { Host } from '../contract/host.js'
 import type { Store } from '../core/core.js'
 import { deadCore, loadCore } from '../core/load.js'
-import { loadRest } from '../core/rest.js'
+import { loadPart } from '../core/parts.js'
 import { NidusError, closedError, readOnlyError, storageError } from '../errors/errors.js'
 import { HEADER } from '../format/ownership.js'
 import type { CloseReason, Footprint, RecoveryReport, StoreFiles } from '../types/index.js'
@@ -225,7 +225,7 @@ export class Engine implements Backend {
   /** Returns false, with nothing done, if an export began in the meantime. */
   async #compact(giveWay?: () => boolean) {
     const open = this.#open
-    await loadRest()
+    await loadPart('rest')
     open.check()
     if (this.#exports.any) return false
     if (open.spec.relaxed) await this.#committer.flush()

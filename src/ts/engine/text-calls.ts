@@ -2,7 +2,7 @@ import type { CallOptions } from '../contract/backend.js'
 import type { Calls } from '../contract/calls.js'
 import type { TextStore } from '../contract/text.js'
 import { deadCore } from '../core/load.js'
-import { loadRest } from '../core/rest.js'
+import { loadPart } from '../core/parts.js'
 import { NidusError, closedError } from '../errors/errors.js'
 import { runtime } from '../runtime/configure.js'
 import type { Footprint } from '../types/index.js'
@@ -54,7 +54,7 @@ export class TextCalls {
   async #start(): Promise<TextStore> {
     const open = this.#open
     if (!runtime.text) throw new NidusError('UNSUPPORTED', 'this entry of the package cannot find words')
-    const [{ openText, module }] = await Promise.all([runtime.text(), loadRest()])
+    const [{ openText, module }] = await Promise.all([runtime.text(), loadPart('rest')])
     if (this.#closing()) throw closedError(open.spec.name)
     const host: TextHost = {
       open,

@@ -21,9 +21,15 @@ export const Nidus = configured(
       plain: () => fetch(placed(new URL('./nidus-first.wasm', import.meta.url))),
       whole: () => fetch(placed(whole())),
     },
-    rest: {
-      relaxed: () => fetch(placed(new URL('./nidus-rest-relaxed.wasm', import.meta.url))),
-      plain: () => fetch(placed(new URL('./nidus-rest.wasm', import.meta.url))),
+    parts: {
+      rest: {
+        relaxed: () => fetch(placed(new URL('./nidus-rest-relaxed.wasm', import.meta.url))),
+        plain: () => fetch(placed(new URL('./nidus-rest.wasm', import.meta.url))),
+      },
+      codes: {
+        relaxed: () => fetch(placed(new URL('./nidus-codes-relaxed.wasm', import.meta.url))),
+        plain: () => fetch(placed(new URL('./nidus-codes.wasm', import.meta.url))),
+      },
     },
     text: async () =>
       (await import('../platforms/text-here.js')).loadTextHere(

@@ -9,9 +9,15 @@ configureRuntime({
     plain: () => fetch(new URL('./nidus-first.wasm', import.meta.url)),
     whole: () => fetch(new URL('./nidus.wasm', import.meta.url)),
   },
-  rest: {
-    relaxed: () => fetch(new URL('./nidus-rest-relaxed.wasm', import.meta.url)),
-    plain: () => fetch(new URL('./nidus-rest.wasm', import.meta.url)),
+  parts: {
+    rest: {
+      relaxed: () => fetch(new URL('./nidus-rest-relaxed.wasm', import.meta.url)),
+      plain: () => fetch(new URL('./nidus-rest.wasm', import.meta.url)),
+    },
+    codes: {
+      relaxed: () => fetch(new URL('./nidus-codes-relaxed.wasm', import.meta.url)),
+      plain: () => fetch(new URL('./nidus-codes.wasm', import.meta.url)),
+    },
   },
   text: () =>
     loadText(new URL('./text.js', import.meta.url).href, () => fetch(new URL('./nidus-text.wasm', import.meta.url))),

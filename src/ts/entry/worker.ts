@@ -14,9 +14,15 @@ configureRuntime({
     whole,
   },
   wholeWasm: { relaxed: () => fetch(new URL('./nidus-relaxed.wasm', import.meta.url)), plain: whole },
-  rest: {
-    relaxed: () => fetch(new URL('./nidus-rest-relaxed.wasm', import.meta.url)),
-    plain: () => fetch(new URL('./nidus-rest.wasm', import.meta.url)),
+  parts: {
+    rest: {
+      relaxed: () => fetch(new URL('./nidus-rest-relaxed.wasm', import.meta.url)),
+      plain: () => fetch(new URL('./nidus-rest.wasm', import.meta.url)),
+    },
+    codes: {
+      relaxed: () => fetch(new URL('./nidus-codes-relaxed.wasm', import.meta.url)),
+      plain: () => fetch(new URL('./nidus-codes.wasm', import.meta.url)),
+    },
   },
   text: () =>
     loadText(inlined?.[0] ?? new URL('./text.js', import.meta.url).href, () =>

@@ -5,6 +5,9 @@ import type { OpenText } from '../contract/text.js'
 type Source = Response | BufferSource | WebAssembly.Module
 type Load = () => Promise<Source> | Source
 
+/** A part of the core that is loaded when it is first needed (see core/parts.ts). */
+export type Part = 'rest' | 'codes'
+
 /** The package's own .wasm files, as the runtime's entry finds them. The first one that can be loaded is used. */
 export interface WasmFiles {
   /** The same module with an instruction that makes searches quicker. It is tried first where the runtime has it. */
@@ -22,8 +25,8 @@ export interface Runtime {
   readWasm: (url: string | URL) => Promise<Response | BufferSource>
   /** The files to use instead of `wasm` once the module that has everything is needed. */
   wholeWasm?: WasmFiles
-  /** Loads the rest of `wasm.relaxed` or of `wasm.plain`, where these are only first parts. */
-  rest?: Readonly<Record<'relaxed' | 'plain', Load>>
+  /** Loads the other parts of `wasm.relaxed` or of `wasm.plain`, where these are only first parts. */
+  parts?: Readonly<Record<Part, Readonly<Record<'relaxed' | 'plain', Load>>>>
   /** Loads the module of texts. `module` loads its wasm. Missing where there is none. */
   text?: () => Promise<{ openText: OpenText; module: () => Promise<WebAssembly.Module> }>
   /** Starts one more search worker. Missing where there are no workers. */

@@ -1,0 +1,52 @@
+import { addPart } from './core.js'
+import { NidusError, messageOf } from '../errors/errors.js'
+import { runtime, type Part } from '../runtime/configure.js'
+import { compile, coreModule } from './load.js'
+
+// The module of pages has three parts. The first one opens, writes and scans rows. The rest is loaded for filters,
+// updates, pages of records, dropped collections, texts and compaction. The part of the codes is loaded for stores with
+// enough rows.
+
+/** scripts/split.mjs gives all parts an export whose name begins like this, and tells the variant and the build. */
+const MARK = '~part '
+
+const loading = new Map<Part, Promise<void>>()
+const loaded = new Set<Part>()
+
+/** Loads a part of the core. Returns undefined if it is there. A load that failed can be tried again. */
+export function loadPart(part: Part): Promise<void> | undefined {
+  if (loaded.has(part)) return undefined
+  const mark = markOf(coreModule()!)
+  // A core in one piece has all parts.
+  if (!mark) return void loaded.add(part)
+  if (!loading.has(part))
+    loading.set(
+      part,
+      start(part, mark)
+        .then(() => void loaded.add(part))
+        .finally(() => loading.delete(part)),
+    )
+  return loading.get(part)
+}
+
+async function start(part: Part, mark: string) {
+  const variant = mark.startsWith(`${MARK}relaxed`) ? 'relaxed' : 'plain'
+  try {
+    const read = runtime.parts?.[part][variant]
+    if (!read) throw new Error('this entry names no file')
+    const module = await compile(undefined, read)
+    if (markOf(module) !== mark) throw new Error('it is of another build')
+    await addPart(module)
+  } catch (cause) {
+    const behind = variant === 'plain' ? '' : '-relaxed'
+    throw new NidusError(
+      'FAILED',
+      `nidus-${part}${behind}.wasm could not be loaded: ${messageOf(cause)}; serve it beside the worker, from the same ` +
+        `build as nidus-first${behind}.wasm, or pass nidus-page.wasm as \`wasm\``,
+      { cause },
+    )
+  }
+}
+
+const markOf = (module: WebAssembly.Module) =>
+  WebAssembly.Module.exports(module).find(({ name }) => name.startsWith(MARK))?.name
