@@ -82,7 +82,8 @@ const millionPart = ({ results }, guide) => [
 
 const downloadPart = ({ results }) => [
   '## Downloads',
-  'For nidus-wasm: all files of the package that a real page fetched to open a store in OPFS and search it. Other ' +
+  'For nidus-wasm: all files of the package that a real page fetched to open a store in OPFS, insert ' +
+    '1,000 rows and search them. From 1,024 rows on, it also fetches the part that makes codes. Other ' +
     'packages are bundled and minified by esbuild, and the files that they load at run time are added.',
   downloadTable(results),
 ]

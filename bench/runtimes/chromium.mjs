@@ -33,18 +33,24 @@ export async function chromium({ wall, files }) {
       await page.waitForFunction(() => 'ask' in globalThis)
       return { call: (op, args, patience) => calls.call(op, args, patience), end: () => page.close().catch(() => {}) }
     },
-    /** Returns the files that a page loads from the package to open a store in OPFS and search it: paths in dist/. */
-    async downloads() {
+    /**
+     * Returns the files that a page loads from the package to open a store in OPFS, insert this number of rows and
+     * search them: paths in dist/. With `coded`, the page stays open until the rows have codes.
+     */
+    async downloads(rows, coded) {
       const page = await context.newPage()
       const before = server.fetched.length
       await page.goto(`${server.origin}/page.html`)
-      await page.evaluate(async () => {
+      const fill = async ({ rows, coded }) => {
         const { Nidus } = await import('/dist/browser.js')
         const db = await Nidus.open('download', { dimension: 4, storage: 'opfs' })
-        await db.upsert('rows', [{ id: 'a', vector: [1, 0, 0, 0] }])
+        const ids = Array.from({ length: rows }, (_, i) => `${i}`)
+        await db.upsert('rows', { ids, vectors: Float32Array.from({ length: 4 * rows }, (_, i) => 1 + (i % 97)) })
+        while (coded && !(await db.footprint()).codedRows) await new Promise((resolve) => setTimeout(resolve, 10))
         await db.search([1, 0, 0, 0])
         await db.close()
-      })
+      }
+      await page.evaluate(fill, { rows, coded })
       const fetched = [...new Set(server.fetched.slice(before))]
       // This loads the complete worker, which a page that only opens, writes and searches does not need.
       await page.evaluate(async () => (await import('/dist/browser.js')).Nidus.destroy('download'))
