@@ -107,6 +107,25 @@ impl Chunk {
         (self.first.codes.len() * GROUP / self.rows.max(1)).max(1)
     }
 
+    /// Returns the numbers that the codes of a row stand for: of the first layer, of the early directions, and of the
+    /// others.
+    #[cfg(all(test, not(target_arch = "wasm32")))]
+    pub fn numbers(&self, row: usize) -> [Vec<f64>; 3] {
+        let [first, second] = shape(self.basis.as_deref(), self.dimension);
+        let group = &self.first.codes[row / GROUP * GROUP * first..];
+        let code = |at: usize| {
+            let (to, _) = place(at, first, 0);
+            let kept = group[(to / QUAD * GROUP + row % GROUP) * QUAD + to % QUAD];
+            (-127..=127).find(|code| place(at, first, *code).1 == kept).unwrap()
+        };
+        let scale = self.first.metas[row / GROUP].scale[row % GROUP] as f64;
+        let Early { scale: second_scale, codes: early, .. } = &self.second.early[row];
+        let end = EARLY.min(second);
+        let later = &self.second.codes[row * (second - end)..(row + 1) * (second - end)];
+        let second = |codes: &[i8]| codes.iter().map(|code| *code as f64 * *second_scale as f64).collect();
+        [(0..first).map(|at| code(at) as f64 * scale).collect(), second(&early[..end]), second(later)]
+    }
+
     #[cfg(not(target_arch = "wasm32"))]
     pub fn memory_bytes(&self) -> usize {
         let Self { first, second, .. } = self;

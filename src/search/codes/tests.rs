@@ -3,7 +3,7 @@ use proptest::test_runner::{Config, TestRng, TestRunner};
 
 use super::kernel::GROUP;
 use super::rows::{SORTS, Sort, finish, row};
-use super::{Codes, Tuning};
+use super::{Bounded, Codes, Tuning};
 use crate::search::kernel;
 use crate::segment::{Matrix, Step, Supplied};
 
@@ -34,6 +34,16 @@ fn nearest_to_bound(sort: Sort, dimension: usize, count: usize, rng: &mut TestRn
     nearest_in(&codes, &matrix, sort, rng)
 }
 
+/// Returns the bounds of a row by the early directions of the second layer and by all.
+fn closer(codes: &Codes, query: &Bounded, row: usize) -> [f32; 2] {
+    // With no limit above it, the bound is that of all directions. Otherwise it is that of the early ones.
+    [f32::INFINITY, f32::NEG_INFINITY].map(|limit| {
+        let mut close = f32::NAN;
+        codes.closer(query, row / GROUP, 1 << (row % GROUP), limit, |_, bound| close = bound);
+        close
+    })
+}
+
 fn nearest_in(codes: &Codes, matrix: &Matrix, sort: Sort, rng: &mut TestRng) -> Result<f64, TestCaseError> {
     let dimension = matrix.dimension();
     let mut most = 0.0f64;
@@ -58,13 +68,8 @@ fn nearest_in(codes: &Codes, matrix: &Matrix, sort: Sort, rng: &mut TestRng) -> 
                 continue;
             }
             let (exact, score) = (product(&query, matrix.row(n)), kernel::dot(&query, matrix.row(n)));
-            // With no limit above it, the bound is that of all directions. Otherwise it is that of the early ones.
-            let close = [f32::NEG_INFINITY, f32::INFINITY].map(|limit| {
-                let mut close = f32::NAN;
-                codes.closer(&bounded[0], n / GROUP, 1 << (n % GROUP), limit, |_, bound| close = bound);
-                close
-            });
-            for upper in [*upper, close[0], close[1]] {
+            let [early, all] = closer(codes, &bounded[0], n);
+            for upper in [*upper, early, all] {
                 prop_assert!(upper >= score, "{sort:?} x {dimension}, row {n}: score {score:e}, bound {upper:e}");
             }
             let room = (upper - near) as f64;
@@ -102,6 +107,77 @@ fn no_score_is_above_its_bound() {
     println!("the worst row used {most:.3} of its bound");
     // If no row ever came near its bound, the bound would be too wide, or this test would see nothing.
     assert!(most > 0.5, "{most}");
+}
+
+/// The bound of each layer allows for what its codes lose. It is tight for a query that points to just that, and to
+/// nothing else.
+#[test]
+fn bounds_of_all_layers_are_tight() {
+    let mut rng = TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha);
+    for (dimension, whole) in [(96, true), (192, true), (192, false), (384, true)] {
+        let mut matrix = filled(Sort::Strong, dimension, 640, &mut rng);
+        let mut codes = Codes::new(dimension, Tuning { least_rows: 1, basis_rows: 64, chunk: 128 * dimension, whole });
+        while codes.step(&matrix, 640, &mut Supplied::default()) != Step::Done {}
+        let directions: Vec<Vec<f64>> = codes.chunks[0]
+            .basis()
+            .unwrap()
+            .directions()
+            .chunks_exact(dimension)
+            .map(|direction| direction.iter().map(|x| *x as f64).collect())
+            .collect();
+        let sum = |numbers: &[f64]| {
+            let mut sum = vec![0.0; dimension];
+            for (number, direction) in numbers.iter().zip(&directions) {
+                sum.iter_mut().zip(direction).for_each(|(sum, x)| *sum += number * x);
+            }
+            sum
+        };
+        let unit = |numbers: &[f64]| {
+            let mut unit: Vec<f32> = sum(numbers).iter().map(|x| *x as f32).collect();
+            kernel::normalize(&mut unit);
+            unit
+        };
+        // These rows have as much in the early directions as in those of the first layer, and nothing else.
+        let lengths = codes.chunks[0].numbers(0).map(|numbers| numbers.len());
+        matrix.grow(64).unwrap();
+        for n in 640..704 {
+            let numbers = row(Sort::Gaussian, lengths[0] + lengths[1], n, &mut rng);
+            matrix.row_mut(n).copy_from_slice(&unit(&numbers.iter().map(|x| *x as f64).collect::<Vec<_>>()));
+        }
+        while codes.step(&matrix, 704, &mut Supplied::default()) != Step::Done {}
+
+        let mut most = [[0.0f64; 2]; 3];
+        for n in (0..704).step_by(9).filter(|n| !codes.is_exception(*n)) {
+            let row: Vec<f64> = matrix.row(n).iter().map(|x| *x as f64).collect();
+            let mut numbers = Vec::new();
+            for (layer, more) in codes.chunks[n / codes.chunk_rows].numbers(n % codes.chunk_rows).iter().enumerate() {
+                numbers.extend(more);
+                let lost: Vec<f64> = row.iter().zip(sum(&numbers)).map(|(x, y)| x - y).collect();
+                let inside: Vec<f64> = directions[..numbers.len()]
+                    .iter()
+                    .map(|direction| direction.iter().zip(&lost).map(|(x, y)| x * y).sum())
+                    .collect();
+                let mut whole: Vec<f32> = lost.iter().map(|x| *x as f32).collect();
+                kernel::normalize(&mut whole);
+                for (kind, query) in [whole, unit(&inside)].into_iter().enumerate() {
+                    let Some(bounded) = codes.query(&query).unwrap() else { continue };
+                    let mut bounded = [bounded];
+                    codes.bound_all(&mut bounded, None, super::Share::ALL, &mut |_, _, _| f32::NEG_INFINITY).unwrap();
+                    let [early, all] = closer(&codes, &bounded[0], n);
+                    let bound = [bounded[0].upper[n], early, all][layer] as f64;
+                    let by_codes = |(x, direction): (&f64, &Vec<f64>)| -> f64 {
+                        x * direction.iter().zip(&query).map(|(x, y)| x * *y as f64).sum::<f64>()
+                    };
+                    let near: f64 = numbers.iter().zip(&directions).map(by_codes).sum();
+                    let used = (product(&query, matrix.row(n)) - near) / (bound - near);
+                    assert!(used <= 1.0, "dimension {dimension}, row {n}, layer {layer}: {used} of the bound");
+                    most[layer][kind] = most[layer][kind].max(used);
+                }
+            }
+        }
+        println!("dimension {dimension}: {most:.3?}");
+        assert!(most.as_flattened().iter().all(|used| *used > 0.9), "dimension {dimension}: {most:?}");
+    }
 }
 
 #[test]
