@@ -26,10 +26,10 @@ function mapArrays(value: unknown, depth: number, onArray: (array: Bytes) => unk
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, mapArrays(part, depth - 1, onArray)]))
 }
 
-function sizeOf(message: unknown): number {
-  let bytes = 0
-  mapArrays(message, DEPTH, (array) => (bytes += array.byteLength))
-  return bytes
+function sizeOf(value: unknown, depth = DEPTH): number {
+  if (typeof value !== 'object' || value === null || depth === 0) return 0
+  if (ArrayBuffer.isView(value)) return value.byteLength
+  return Object.values(value).reduce<number>((sum, part) => sum + sizeOf(part, depth - 1), 0)
 }
 
 /**
