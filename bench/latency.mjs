@@ -1,6 +1,6 @@
 // Measures how long a search takes from a page, there and back, in the tab that runs the store and in another tab:
-// searches in a row, and searches after a pause. Beside it: an empty message to a worker and back, and the time of the
-// engine alone.
+// searches in a row, and searches after a pause. Beside it: the time of the engine alone, and an empty message there and
+// back, to a worker and by it to the worker of the other tab.
 //   node bench/latency.mjs [--browser chromium] [--rows 1000] [--dimension 384]
 // There is no pass or fail: the figures depend on how busy the machine is.
 import { parseArgs } from 'node:util'
@@ -8,8 +8,20 @@ import { browser, site, visit } from '../pkg-tests/tabs/pages.mjs'
 import { say } from '../scripts/lib.mjs'
 import { percentile } from './data/statistics.mjs'
 
-/** Opens the store. `rows` are inserted, if there are any. This and `measure` run in a page. */
-async function open({ rows, dimension }) {
+/** A worker that answers at once, or lets the worker of the other tab answer. */
+const WORKER = `const channel = new BroadcastChannel('latency')
+onmessage = ({ data }) => (data === 'far' ? channel.postMessage('far') : postMessage(0))
+channel.onmessage = ({ data }) => (data === 'far' ? channel.postMessage(0) : postMessage(0))`
+
+/** Opens the store, and starts such a worker. `rows` are inserted, if there are any. This and `measure` run in a page. */
+async function open({ rows, dimension, script }) {
+  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
+  const worker = new Worker(url)
+  globalThis.message = (where) =>
+    new Promise((resolve) => {
+      worker.onmessage = resolve
+      worker.postMessage(where)
+    })
   const { Nidus } = await import('/dist/browser.js')
   globalThis.db = await Nidus.open('latency', { dimension })
   if (!rows) return
@@ -17,9 +29,9 @@ async function open({ rows, dimension }) {
   await globalThis.db.upsert('c', { ids: Array.from({ length: rows }, (_, i) => `${i}`), vectors })
 }
 
-/** Returns the milliseconds of each search, and of each message to a worker that answers at once. */
+/** Returns the milliseconds of each search and of each empty message. */
 async function measure({ dimension, row, paused }) {
-  const { db } = globalThis
+  const { db, message } = globalThis
   const vector = () => Float32Array.from({ length: dimension }, () => Math.random() - 0.5)
   const timed = async (work) => {
     const began = performance.now()
@@ -27,30 +39,25 @@ async function measure({ dimension, row, paused }) {
     return [performance.now() - began, result]
   }
   const pause = () => new Promise((resolve) => setTimeout(resolve, 60))
-  const url = URL.createObjectURL(new Blob(['onmessage = () => postMessage(0)'], { type: 'text/javascript' }))
-  const worker = new Worker(url)
-  const empty = () =>
-    new Promise((resolve) => {
-      worker.onmessage = resolve
-      worker.postMessage(0)
-    })
-  const seen = { row: [], paused: [], engine: [], empty: [], emptyPaused: [] }
-  for (let i = 0; i < 50; i++) await Promise.all([db.search(vector()), empty()])
+  const seen = { row: [], paused: [], engine: [], near: [], nearPaused: [], far: [], farPaused: [] }
+  for (let i = 0; i < 50; i++) await Promise.all([db.search(vector()), message('near')])
   for (let i = 0; i < row; i++) {
     const query = vector()
     const [ms, hits] = await timed(() => db.search(query))
     seen.row.push(ms)
     seen.engine.push(hits.took)
   }
-  for (let i = 0; i < row; i++) seen.empty.push((await timed(empty))[0])
+  for (const where of ['near', 'far'])
+    for (let i = 0; i < row; i++) seen[where].push((await timed(() => message(where)))[0])
   for (let i = 0; i < paused; i++) {
     const query = vector()
     await pause()
     seen.paused.push((await timed(() => db.search(query)))[0])
-    await pause()
-    seen.emptyPaused.push((await timed(empty))[0])
+    for (const where of ['near', 'far']) {
+      await pause()
+      seen[`${where}Paused`].push((await timed(() => message(where)))[0])
+    }
   }
-  worker.terminate()
   return seen
 }
 
@@ -68,9 +75,9 @@ const place = await site()
 const machine = await browser(values.browser)
 try {
   const first = await visit(machine.context, place.url)
-  await first.evaluate(open, { rows, dimension })
+  await first.evaluate(open, { rows, dimension, script: WORKER })
   const second = await visit(machine.context, place.url)
-  await second.evaluate(open, { rows: 0, dimension })
+  await second.evaluate(open, { rows: 0, dimension, script: WORKER })
   const pages = { 'the tab that runs the store': first, 'another tab': second }
   for (const [name, page] of Object.entries(pages)) {
     await page.bringToFront()
@@ -78,7 +85,8 @@ try {
     say(
       `${values.browser}, ${rows} rows, ${name}, milliseconds: in a row ${both(seen.row)}, after 60 ms of pause ` +
         `${both(seen.paused)}; the engine ${both(seen.engine)}; an empty message to a worker and back ` +
-        `${both(seen.empty)}, after a pause ${both(seen.emptyPaused)}`,
+        `${both(seen.near)}, after a pause ${both(seen.nearPaused)}; and by it to the worker of the other tab ` +
+        `${both(seen.far)}, after a pause ${both(seen.farPaused)}`,
     )
   }
 } finally {
