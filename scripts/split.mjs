@@ -129,7 +129,12 @@ function splitText(text, mark) {
     doors: [...functions.keys()].filter((name) => part.doors.some((form) => form.test(plain(name)))),
   }))
   for (const form of Object.values(PARTS).flatMap(({ exports, doors }) => [...exports, ...doors])) {
-    if (![...functions.keys()].map(plain).concat(exported.map(({ as }) => as)).some((name) => form.test(name)))
+    if (
+      ![...functions.keys()]
+        .map(plain)
+        .concat(exported.map(({ as }) => as))
+        .some((name) => form.test(name))
+    )
       throw new Trouble(`split.mjs names ${form}, which the wasm does not have`)
   }
   const doors = new Set(parts.flatMap(({ doors }) => doors))

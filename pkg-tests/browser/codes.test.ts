@@ -16,7 +16,11 @@ const D = 8
 const random = mulberry32(19)
 const vectorOf = () => Array.from({ length: D }, () => random() - 0.5)
 const recordsOf = (from: number, to: number) =>
-  Array.from({ length: to - from }, (_, i) => ({ id: `r${from + i}`, vector: vectorOf(), attrs: { n: (from + i) % 3 } }))
+  Array.from({ length: to - from }, (_, i) => ({
+    id: `r${from + i}`,
+    vector: vectorOf(),
+    attrs: { n: (from + i) % 3 },
+  }))
 type Rows = ReturnType<typeof recordsOf>
 
 /** Returns the ids of the five rows that are nearest to the query, by a scan in f64. */
