@@ -155,7 +155,8 @@ export function giveBack({ buffer }: Float32Array) {
 
 function newFloats(length: number): Float32Array<ArrayBuffer> {
   const kept = spare
-  if (kept && kept.byteLength >= length * 4) {
+  // Whoever copies the array for sending copies its whole buffer.
+  if (kept && kept.byteLength >= length * 4 && kept.byteLength <= length * 8) {
     spare = undefined
     return new Float32Array(kept, 0, length)
   }
