@@ -77,7 +77,7 @@ export async function addPart(module) {
  * A plugin that puts the generated glue in the place of ./core.js and ./text-core.js, which the sources import. It
  * leaves out parts of the glue: `using`, which nothing here uses and which would keep unused classes; the finalization
  * registries of all classes but `Segment`, because all others are freed by hand; checks of what only src/ts passes; and
- * the substitute for `encodeInto`, which every runtime with SIMD has.
+ * the substitute for `encodeInto`, which every runtime with SIMD has. Tests whether memory has grown are made shorter.
  */
 const core = (glues) => ({
   name: 'core',
@@ -93,6 +93,8 @@ const core = (glues) => ({
         .replace(/^ *(?!Segment)\w+Finalization\.(un)?register\(.*\);$/gm, '')
         .replace(/^ *_assertClass\(.*$/gm, '')
         .replace(/^( *)if \(module !== undefined\) \{[^]*?^\1\}/m, '({module} = module)')
+        .replace(/\b(cached\w+) === null \|\| \1\.byteLength === 0/g, '!$1?.byteLength')
+        .replace(/\b(\w+\.buffer)\.detached === true \|\| \(\1\.detached === undefined && (\1 !== [\w.]+)\)/, '$2')
         .replace(/^( *)if \(realloc === undefined\) \{[^]*?^\1\}/m, '')
         .replace(/^if \(!\('encodeInto' in \w+\)\) \{[^]*?^\}/m, '')
         .replaceAll('new FinalizationRegistry', '/* @__PURE__ */ new FinalizationRegistry')

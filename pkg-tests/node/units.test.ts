@@ -4,7 +4,7 @@ import { coreError, packError, storageError, unpackError, NidusError } from '../
 import { encodeFilter } from '../../src/ts/arguments/filter'
 import { crc32 } from '../../src/ts/format/crc32'
 import { HEAD_SIZE, decodeHead, encodeSlot, slotOffset } from '../../src/ts/hosts/opfs/head'
-import { poster } from '../../src/ts/messages/poster'
+import { keep, poster } from '../../src/ts/messages/poster'
 import { Reader, Writer, batchCuts } from '../../src/ts/core/wire'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -195,6 +195,10 @@ describe('messages', () => {
     expect(sent).toHaveLength(1)
     expect(sent[0]![0]).toHaveLength(2)
     expect(sent[0]![1]).toEqual([buffer])
+    const again = { query: new Float32Array(2) }
+    keep(again)
+    await Promise.all([post({ args: again }), post({ a: [new Uint8Array(buffer)] })])
+    expect(sent[1]).toEqual([[{ args: again }, { a: [new Uint8Array(buffer)] }], [buffer]])
     const settled = await Promise.allSettled([post({ bad: true }), post({ good: true })])
     expect(settled.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
   })

@@ -10,7 +10,7 @@ import { compile, coreModule } from './load.js'
 /** scripts/split.mjs gives all parts an export whose name begins like this, and tells the variant and the build. */
 const MARK = '~part '
 
-const loading = new Map<Part, Promise<void>>()
+const loading: { [part in Part]?: Promise<void> | undefined } = {}
 const loaded = new Set<Part>()
 
 /** Loads a part of the core. Returns undefined if it is there. A load that failed can be tried again. */
@@ -19,14 +19,9 @@ export function loadPart(part: Part): Promise<void> | undefined {
   const mark = markOf(coreModule()!)
   // A core in one piece has all parts.
   if (!mark) return void loaded.add(part)
-  if (!loading.has(part))
-    loading.set(
-      part,
-      start(part, mark)
-        .then(() => void loaded.add(part))
-        .finally(() => loading.delete(part)),
-    )
-  return loading.get(part)
+  return (loading[part] ??= start(part, mark)
+    .then(() => void loaded.add(part))
+    .finally(() => (loading[part] = undefined)))
 }
 
 async function start(part: Part, mark: string) {
@@ -41,8 +36,8 @@ async function start(part: Part, mark: string) {
     const behind = variant === 'plain' ? '' : '-relaxed'
     throw new NidusError(
       'FAILED',
-      `nidus-${part}${behind}.wasm could not be loaded: ${messageOf(cause)}; serve it beside the worker, from the same ` +
-        `build as nidus-first${behind}.wasm, or pass nidus-page.wasm as \`wasm\``,
+      `nidus-${part}${behind}.wasm could not be loaded: ${messageOf(cause)}; serve it beside nidus-first${behind}.wasm, ` +
+        'from the same build, or pass nidus-page.wasm as `wasm`',
       { cause },
     )
   }

@@ -53,7 +53,7 @@ export class TextCalls {
 
   async #start(): Promise<TextStore> {
     const open = this.#open
-    if (!runtime.text) throw new NidusError('UNSUPPORTED', 'this entry of the package cannot find words')
+    if (!runtime.text) throw new NidusError('UNSUPPORTED', 'this entry cannot find words')
     const [{ openText, module }] = await Promise.all([runtime.text(), loadPart('rest')])
     if (this.#closing()) throw closedError(open.spec.name)
     const host: TextHost = {

@@ -2,10 +2,14 @@ interface Port {
   postMessage(message: unknown, transfer: Transferable[]): void
 }
 
+/** Objects that their sender may need again, so their arrays are copied and not transferred. */
+const kept = new WeakSet<object>()
+export const keep = (value: object) => void kept.add(value)
+
 /**
  * Returns a function that posts messages. The messages of one turn are posted as one, so that calls made together
- * arrive together and share a commit. Every typed array in them was copied for sending, so its buffer is transferred.
- * Ports are transferred, too.
+ * arrive together and share a commit. Every typed array in them was made for sending, so its buffer is transferred,
+ * unless it is in an object that is kept. Ports are transferred, too.
  */
 export function poster(port: Port): (message: unknown) => Promise<void> {
   let waiting: { message: unknown; resolve: () => void; reject: (error: unknown) => void }[] = []
@@ -43,7 +47,7 @@ function post(port: Port, messages: unknown[]) {
 }
 
 function collect(value: unknown, found: Set<Transferable>, depth: number) {
-  if (typeof value !== 'object' || value === null || depth < 0) return
+  if (typeof value !== 'object' || value === null || depth < 0 || kept.has(value)) return
   if (ArrayBuffer.isView(value)) {
     if (value.buffer instanceof ArrayBuffer) found.add(value.buffer)
   } else if (globalThis.MessagePort && value instanceof MessagePort) {

@@ -9,6 +9,7 @@ import { giveBack } from '../arguments/input.js'
 import type { CloseReason, RecoveryReport, SalvageReport, StorageKind, StoreInfo } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
 import { answer, taken, unpackRecovery, type Opened } from '../messages/answer.js'
+import { keep } from '../messages/poster.js'
 import { WorkerConnection } from './worker-connection.js'
 import { watchPage } from './page-life.js'
 import type { PageSide, WireSource, WorkerSide } from './protocol.js'
@@ -245,8 +246,8 @@ export class RemoteStore implements Backend {
     const connection = this.#connection
     if (!connection) return
     this.#ledger.sent(call, connection)
-    const kept = !isWrite(method) || (ticket && bytesOf(args) <= KEPT)
-    call.args = kept ? structuredClone(args) : undefined
+    if (!isWrite(method)) keep(args)
+    else call.args = ticket && bytesOf(args) <= KEPT ? structuredClone(args) : undefined
     const asked = connection.ask<Awaited<ReturnType<WorkerSide['call']>>>('call', [
       number,
       method,

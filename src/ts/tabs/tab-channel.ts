@@ -27,10 +27,10 @@ function mapArrays(value: unknown, depth: number, onArray: (array: Bytes) => unk
 }
 
 /** Returns the bytes that are sent with a message: of each array its whole buffer. */
-function sizeOf(value: unknown, depth = DEPTH): number {
-  if (typeof value !== 'object' || value === null || depth === 0) return 0
-  if (ArrayBuffer.isView(value)) return value.buffer.byteLength
-  return Object.values(value).reduce<number>((sum, part) => sum + sizeOf(part, depth - 1), 0)
+function sizeOf(message: unknown): number {
+  let bytes = 0
+  mapArrays(message, DEPTH, (array) => (bytes += array.buffer.byteLength))
+  return bytes
 }
 
 /**
