@@ -77,7 +77,7 @@ async function own() {
   const { relaxed, plain, whole } = runtime.wasm
   if (!plain) throw invalid('there is no default for the `wasm` option here')
   let last: unknown
-  for (const read of [isRelaxedQuicker() && relaxed, plain, whole]) {
+  for (const read of [relaxed && isRelaxedQuicker() ? relaxed : undefined, plain, whole]) {
     if (!read) continue
     try {
       return await compile(undefined, read)
