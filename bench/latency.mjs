@@ -1,6 +1,6 @@
 // Measures how long a search takes from a page, there and back, in the tab that runs the store and in another tab:
-// searches in a row, and searches after a pause. Beside it: the time of the engine alone, and an empty message there and
-// back, to a worker and by it to the worker of the other tab.
+// searches in a row, and searches after a pause. Beside it: the time of the engine alone, and an empty message there
+// and back, to a worker and by it to the worker of the other tab.
 //   node bench/latency.mjs [--browser chromium] [--rows 1000] [--dimension 384]
 // There is no pass or fail: the figures depend on how busy the machine is.
 import { parseArgs } from 'node:util'
@@ -13,7 +13,7 @@ const WORKER = `const channel = new BroadcastChannel('latency')
 onmessage = ({ data }) => (data === 'far' ? channel.postMessage('far') : postMessage(0))
 channel.onmessage = ({ data }) => (data === 'far' ? channel.postMessage(0) : postMessage(0))`
 
-/** Opens the store, and starts such a worker. `rows` are inserted, if there are any. This and `measure` run in a page. */
+/** Opens the store, starts such a worker and inserts `rows`, if there are any. This and `measure` run in a page. */
 async function open({ rows, dimension, script }) {
   const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
   const worker = new Worker(url)

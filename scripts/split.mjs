@@ -1,5 +1,5 @@
-// Splits a module in three: what every page needs, and two parts that a page loads when it first needs them. All use one
-// memory, one table and the same globals. The first part exports them and the functions that the others call.
+// Splits a module in three: what every page needs, and two parts that a page loads when it first needs them. All use
+// one memory, one table and the same globals. The first part exports them and the functions that the others call.
 import { createHash } from 'node:crypto'
 import { Trouble } from './lib.mjs'
 

@@ -200,8 +200,8 @@ impl Among<'_> {
         Ok(true)
     }
 
-    /// Scores the rows that are nearest by their codes, and finds the rows whose closer bounds reach the limit that these
-    /// scores give. Returns false if rows are missing.
+    /// Scores the rows that are nearest by their codes, and finds the rows whose closer bounds reach the limit that
+    /// these scores give. Returns false if rows are missing.
     #[inline(never)]
     fn look_closer(&self, search: &mut Cascade, rows: &mut Supplied, top: &mut TopK<'_>) -> Result<bool> {
         let Self { matrix, codes, memo, .. } = *self;
