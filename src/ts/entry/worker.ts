@@ -3,26 +3,15 @@ import { PageSearchWorkers } from '../remote/page-search-workers.js'
 import { serve } from '../remote/worker.js'
 import { configureRuntime } from '../runtime/configure.js'
 import { serveSearchWorker } from '../threads/worker.js'
+import { WORKER_FILES } from './worker-files.js'
 
 /** The addresses that `inline.ts` gives its worker. */
 const inlined = (globalThis as { nidusText?: [script: string, wasm: string] }).nidusText
-const whole = () => fetch(new URL('./nidus.wasm', import.meta.url))
 configureRuntime({
-  wasm: {
-    relaxed: () => fetch(new URL('./nidus-first-relaxed.wasm', import.meta.url)),
-    plain: () => fetch(new URL('./nidus-first.wasm', import.meta.url)),
-    whole,
-  },
-  wholeWasm: { relaxed: () => fetch(new URL('./nidus-relaxed.wasm', import.meta.url)), plain: whole },
-  parts: {
-    rest: {
-      relaxed: () => fetch(new URL('./nidus-rest-relaxed.wasm', import.meta.url)),
-      plain: () => fetch(new URL('./nidus-rest.wasm', import.meta.url)),
-    },
-    codes: {
-      relaxed: () => fetch(new URL('./nidus-codes-relaxed.wasm', import.meta.url)),
-      plain: () => fetch(new URL('./nidus-codes.wasm', import.meta.url)),
-    },
+  ...WORKER_FILES,
+  wholeWasm: {
+    relaxed: () => fetch(new URL('./nidus-relaxed.wasm', import.meta.url)),
+    plain: WORKER_FILES.wasm.whole,
   },
   text: () =>
     loadText(inlined?.[0] ?? new URL('./text.js', import.meta.url).href, () =>
