@@ -15,9 +15,10 @@ const PARTS = {
       // Compaction.
       /^store_(begin|finish|abandon|adopt)Compaction$/,
       /^store_(compactStep|adoptStep)$/,
-      // Filters that are evaluated in slices, deletions by a filter, and collections that are dropped.
+      // Filters that are evaluated in slices, deletions by a filter, metadata, and collections that are dropped.
       /matching/,
       /^store_stageDeleteWhere$/,
+      /^store_stageSetMeta$/,
       /^store_stageDrop$/,
       // Pages of records.
       /^store_records$/,

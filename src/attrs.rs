@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashTable;
 
+use crate::bytes::append;
 use crate::error::{reserve, zeros};
 use crate::hash::{Hasher, hash};
 use crate::segment::op::{self, Bad, Reader, ValueRef};
@@ -122,7 +123,7 @@ impl Interner {
             Some(number) => put_number(out, u64::from(number) << 1),
             None => {
                 put_number(out, (item.len() as u64) << 1 | 1);
-                out.extend_from_slice(item);
+                append(out, item);
             }
         }
         number
@@ -160,7 +161,7 @@ impl Interner {
         let hasher: Hasher<'_> = &|number| hash(item_of(bytes, ends, *number));
         table.try_reserve(1, hasher).ok()?;
         let number = ends.len() as u32;
-        bytes.extend_from_slice(item);
+        append(bytes, item);
         ends.push(bytes.len() as u32);
         let hasher: Hasher<'_> = &|number| hash(item_of(bytes, ends, *number));
         table.insert_unique(hashed, number, hasher);
@@ -206,7 +207,7 @@ pub fn put_value(out: &mut Vec<u8>, variant: u8, bytes: &[u8]) {
         _ => (variant, bytes),
     };
     out.push(tag);
-    out.extend_from_slice(bytes);
+    append(out, bytes);
 }
 
 fn int(bytes: &[u8]) -> i64 {

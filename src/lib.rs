@@ -41,6 +41,7 @@ mod attrs;
 mod bindings;
 #[cfg(any(all(target_arch = "wasm32", any(feature = "opfs", feature = "indexeddb")), test))]
 pub mod browser;
+mod bytes;
 mod error;
 mod hash;
 #[doc(hidden)]

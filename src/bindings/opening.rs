@@ -5,7 +5,6 @@ use super::error::OrThrow;
 use super::numbers::size;
 use super::sinks::sinks;
 use super::store::JsStore;
-use crate::error::fail;
 use crate::sink::ByteSource;
 use crate::sink::HandleSink;
 use crate::store::{OpenOptions, Opening};
@@ -33,17 +32,12 @@ impl JsOpening {
         relaxed: bool,
         transactional: bool,
         max_vector_bytes: Option<f64>,
-        compat: Option<String>,
+        only_0_3: bool,
         compact: bool,
     ) -> Result<JsOpening, JsValue> {
         let open = || {
             let dimension = dimension.map(|dimension| size(dimension, "dimension")).transpose()?;
             let max_vector_bytes = max_vector_bytes.map(|max| size(max, "maxVectorBytes")).transpose()?;
-            let only_0_3 = match compat.as_deref() {
-                None => false,
-                Some("0.3") => true,
-                Some(other) => fail!(InvalidArgument, "compat {other} is unknown: pass 0.3 or nothing"),
-            };
             let dimension = dimension.map(|dimension| usize::try_from(dimension).unwrap_or(usize::MAX));
             let options =
                 OpenOptions { dimension, read_only, relaxed, transactional, max_vector_bytes, only_0_3, compact };

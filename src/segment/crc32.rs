@@ -5,10 +5,13 @@ use std::cell::OnceCell;
 
 const POLYNOMIAL: u32 = 0xEDB8_8320;
 
-type Tables = [[u32; 256]; 8];
+/// The number of bytes of a step. Each of them has a table of its own.
+const STEP: usize = 8;
+
+type Tables = [[u32; 256]; STEP];
 
 fn tables() -> Tables {
-    let mut tables = [[0u32; 256]; 8];
+    let mut tables = [[0u32; 256]; STEP];
     for byte in 0..256 {
         let mut crc = byte as u32;
         for _ in 0..8 {
@@ -16,7 +19,7 @@ fn tables() -> Tables {
         }
         tables[0][byte] = crc;
     }
-    for step in 1..8 {
+    for step in 1..STEP {
         for byte in 0..256 {
             let before = tables[step - 1][byte];
             tables[step][byte] = (before >> 8) ^ tables[0][(before & 0xFF) as usize];
@@ -41,12 +44,21 @@ pub fn crc32_more(before: u32, bytes: &[u8]) -> u32 {
 }
 
 fn checksum(t: &Tables, before: u32, bytes: &[u8]) -> u32 {
-    let (eights, rest) = bytes.as_chunks::<8>();
+    // Four bytes that have `behind` bytes behind them within a step.
+    let four = |behind: usize, bytes: &[u8; 4], crc: u32| {
+        let [a, b, c, d] = (u32::from_le_bytes(*bytes) ^ crc).to_le_bytes().map(usize::from);
+        (t[behind + 3][a] ^ t[behind + 2][b]) ^ (t[behind + 1][c] ^ t[behind][d])
+    };
+    let (steps, rest) = bytes.as_chunks::<STEP>();
     let mut crc = !before;
-    for eight in eights {
-        let x = (u64::from_le_bytes(*eight) ^ u64::from(crc)).to_le_bytes();
-        crc = (0..8).fold(0, |crc, i| crc ^ t[7 - i][x[i] as usize]);
+    for step in steps {
+        let ([first, second], _) = step.as_chunks::<4>() else { continue };
+        // Only the first half waits for the step before.
+        let half = four(0, second, 0);
+        crc = four(4, first, crc) ^ half;
     }
+    let (fours, rest) = rest.as_chunks::<4>();
+    crc = fours.iter().fold(crc, |crc, bytes| four(0, bytes, crc));
     !rest.iter().fold(crc, |crc, byte| (crc >> 8) ^ t[0][usize::from(crc as u8 ^ byte)])
 }
 

@@ -4,6 +4,7 @@
 //! byte, and maps are in the order of their keys. Every length is checked against the bytes that are left before it is
 //! used. Decoding takes no memory.
 
+use crate::bytes::append;
 use crate::error::{fail, out_of_memory};
 use crate::{Result, Value};
 
@@ -303,7 +304,7 @@ impl<'a> Op<'a> {
             Op::Upsert { id, row, attrs, .. } => {
                 put_str(out, id);
                 out.extend_from_slice(&row.to_le_bytes());
-                out.extend_from_slice(attrs.bytes);
+                append(out, attrs.bytes);
             }
             Op::Delete { id, .. } => put_str(out, id),
         }
@@ -344,7 +345,7 @@ impl<'a> Op<'a> {
 
 pub fn put_str(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(&(text.len() as u64).to_le_bytes());
-    out.extend_from_slice(text.as_bytes());
+    append(out, text.as_bytes());
 }
 
 pub fn put_value(out: &mut Vec<u8>, value: &Value) {

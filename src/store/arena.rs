@@ -1,5 +1,6 @@
 use crate::Result;
 use crate::attrs::{Interner, Packed};
+use crate::bytes::append;
 use crate::error::{out_of_memory, reserve};
 
 const PIECE_BYTES: usize = 1 << 18;
@@ -44,7 +45,7 @@ impl Arena {
         let n = self.pieces.len() - 1;
         let piece = &mut self.pieces[n];
         let at = piece.len() as u32;
-        piece.extend_from_slice(id.as_bytes());
+        append(piece, id.as_bytes());
         self.interner.pack(attrs, piece)?;
         Ok(Item { piece: n as u32, at, id: id.len() as u32, attrs: (piece.len() - id.len()) as u32 - at })
     }

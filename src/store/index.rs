@@ -82,6 +82,8 @@ pub struct Index {
     skipped_rows: usize,
     /// The most of those rows that are directly one after the other.
     widest_gap: usize,
+    /// The number of the collection that the last replayed operation was for.
+    last: u32,
 }
 
 impl Index {

@@ -28,13 +28,14 @@ impl Index {
             }
             Op::Create { collection } | Op::SetMeta { collection, .. } | Op::Upsert { collection, .. } => collection,
         };
-        let number = match self.find_collection(collection) {
+        let number = match self.find_again(collection) {
             Some(number) => number,
             None => {
                 self.reserve(0, 0, 1)?;
                 self.insert_collection(Collection::new(collection)?)
             }
         };
+        self.last = number;
         match op {
             Op::SetMeta { meta, .. } => self.set_meta(number, op::canonical(meta, op::skip_str)?),
             Op::Upsert { id, row, attrs, .. } => {
@@ -55,7 +56,7 @@ impl Index {
                         format!("the log gives row {row} to two documents; nothing was changed"),
                     ));
                 }
-                self.reserve_docs(number, 1)?;
+                self.reserve_replayed(number)?;
                 let item = if attrs.canonical {
                     self.arena.push(id, attrs.bytes)?
                 } else {
@@ -66,6 +67,24 @@ impl Index {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Makes room for one more document of a collection. A table that is full becomes eight times as large, because each
+    /// document is hashed again when its table grows. But it gets no more room than the list of all documents has.
+    fn reserve_replayed(&mut self, number: u32) -> Result<()> {
+        let Some(collection) = self.collection(number) else { return Ok(()) };
+        let len = collection.docs.len();
+        if len < collection.docs.capacity() {
+            return Ok(());
+        }
+        let left = self.docs.capacity() - self.docs.len();
+        self.reserve_docs(number, (len * 7).min(left).max(1))
+    }
+
+    /// Finds a collection. Most operations of a log are for the same one as the operation before.
+    fn find_again(&self, name: &str) -> Option<u32> {
+        let is_last = self.collection(self.last).is_some_and(|last| last.name == name);
+        if is_last { Some(self.last) } else { self.find_collection(name) }
     }
 }
 

@@ -44,7 +44,7 @@ export class Opening {
   /**
    * @param dimension undefined: the one that the file says (then a new store is INVALID_ARGUMENT)
    * @param maxVectorBytes undefined: no limit
-   * @param compat '0.3' or undefined
+   * @param only03 refuse values that native 0.3.0 does not know
    */
   constructor(
     dataLength: number,
@@ -54,7 +54,7 @@ export class Opening {
     relaxed: boolean,
     transactional: boolean,
     maxVectorBytes: number | undefined,
-    compat: string | undefined,
+    only03: boolean,
     compact: boolean,
   )
   /** 0 until the header has been read. */

@@ -147,13 +147,14 @@ export class Committer {
    */
   async #commit() {
     const open = this.#open
-    const { store, spec } = open
+    const { store, spec, host } = open
     open.check()
     const staged = this.#staged
     this.#staged = 0
     const made = this.#made
     this.#made = []
     const size = store.stagedBytes
+    if (size > 0) host.begin?.()
     open.run(() => store.write())
     if (size > 0) await this.#hostCommit()
     const { feed } = this.#engine

@@ -25,7 +25,7 @@ export class Door {
   }
 }
 
-const OF_THE_REST: Method[] = ['deleteWhere', 'dropCollection', 'update', 'records']
+const OF_THE_REST: Method[] = ['deleteWhere', 'dropCollection', 'update', 'records', 'setMeta']
 
 const needsRest = ({ method, args }: AnyCall) =>
   OF_THE_REST.includes(method) || ((method === 'search' || method === 'count') && args.filter.length > 0)

@@ -62,6 +62,8 @@ export class Engine implements Backend {
    */
   static async open(spec: OpenSpec, host: Host, wasm?: WasmSource, source?: Source): Promise<Engine> {
     await loadCore(wasm)
+    // With compact memory, rows get codes while they are read and written. It is loaded before anything is made.
+    if (spec.compactMemory) await loadPart('codes')
     const { core, files } = await (source ? openImported(spec, host, source) : openStore(spec, host))
     const engine = new Engine(spec, host, core, files)
     if (spec.workers > 1) {

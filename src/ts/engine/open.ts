@@ -2,7 +2,6 @@ import { Opening, type Store } from '../core/core.js'
 import { NidusError, coreError, invalid, isCoded, isTrap, storageError } from '../errors/errors.js'
 import type { StoreFiles, SyncAccessHandle } from '../types/index.js'
 import { deadCore, noteTrap } from '../core/load.js'
-import { loadPart } from '../core/parts.js'
 import type { OpenSpec } from '../contract/backend.js'
 import type { Host } from '../contract/host.js'
 import { HEADER } from '../format/ownership.js'
@@ -119,8 +118,6 @@ async function replayOrComplete(spec: OpenSpec, host: Host, files: StoreFiles): 
 export async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFiles): Promise<Store> {
   const lend = host.lendViews === true
   let opening: Opening | undefined
-  // With compact memory, rows get codes while they are read and written.
-  if (spec.compactMemory) await loadPart('codes')
   try {
     // The log's length is asked first: rows are durable before the frames that name them.
     const logLength = log.getSize()
@@ -133,7 +130,7 @@ export async function replay(spec: OpenSpec, host: Host, { data, log }: StoreFil
       spec.relaxed,
       host.transactional === true,
       spec.maxVectorBytes,
-      spec.compat,
+      spec.compat !== undefined,
       spec.compactMemory,
     )
     const into = opening

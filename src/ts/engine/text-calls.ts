@@ -3,7 +3,8 @@ import type { Calls } from '../contract/calls.js'
 import type { TextStore } from '../contract/text.js'
 import { deadCore } from '../core/load.js'
 import { loadPart } from '../core/parts.js'
-import { NidusError, closedError } from '../errors/errors.js'
+import { NidusError, closedError, messageOf } from '../errors/errors.js'
+import { inTime } from '../runtime/schedule.js'
 import { runtime } from '../runtime/configure.js'
 import type { Footprint } from '../types/index.js'
 import { textEntry } from './core-calls.js'
@@ -46,7 +47,11 @@ export class TextCalls {
     this.#loading ??= this.#start().catch((cause: unknown) => {
       this.#loading = undefined
       if (cause instanceof NidusError) throw cause
-      throw new NidusError('FAILED', 'the part of the package that finds words could not be loaded', { cause })
+      throw new NidusError(
+        'FAILED',
+        `the part of the package that finds words could not be loaded: ${messageOf(cause)}`,
+        { cause },
+      )
     })
     return this.#loading
   }
@@ -54,7 +59,7 @@ export class TextCalls {
   async #start(): Promise<TextStore> {
     const open = this.#open
     if (!runtime.text) throw new NidusError('UNSUPPORTED', 'this entry cannot find words')
-    const [{ openText, module }] = await Promise.all([runtime.text(), loadPart('rest')])
+    const [{ openText, module }] = await Promise.all([inTime(runtime.text()), loadPart('rest')])
     if (this.#closing()) throw closedError(open.spec.name)
     const host: TextHost = {
       open,

@@ -28,9 +28,14 @@ const starts = (wanted?: unknown) =>
 const here = () => import('./this-thread.js')
 const salvageHere = () => import('./salvage-this-thread.js')
 
-/** `whole` returns the address of the wasm that a salvage needs. */
-export function browserPlatform(startWorker: StartWorker, whole?: () => string): Platform {
+/** `whole` returns the address of the wasm that a salvage needs. `ahead` is as in {@link StartWorker}. */
+export function browserPlatform(
+  startWorker: StartWorker,
+  whole?: () => string,
+  ahead?: StartWorker['ahead'],
+): Platform {
   startWorker.packaged = true
+  if (ahead) startWorker.ahead = ahead
 
   /** Runs `work` in a worker. If none is started, runs `alone` in this thread. `own` is the caller's. */
   async function inWorker<T>(

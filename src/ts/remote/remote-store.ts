@@ -44,6 +44,8 @@ export interface StartWorker {
   (whole: boolean): Worker
   /** True if the package supplies it. If the page may not start that worker, it is started in another way. */
   packaged?: boolean
+  /** Compiles the package's own wasm while the worker starts. */
+  ahead?: () => Promise<WebAssembly.Module | undefined>
 }
 
 /** Returns `navigator.storage`. Where storage is denied, even reading that property may throw. */
@@ -145,6 +147,8 @@ export class RemoteStore implements Backend {
     for (;;) {
       let connection: WorkerConnection | undefined
       const whole = this.#whole
+      // A store with search workers needs another module.
+      const ahead = this.#wasm === undefined && this.#spec.workers === 1 ? this.#start.ahead?.() : undefined
       try {
         connection = await WorkerConnection.connect(
           () => this.#start(whole),
@@ -156,7 +160,7 @@ export class RemoteStore implements Backend {
         // When it connects again, no dimension is given: a store that has vanished must not be created anew.
         const opened = await connection.get<Opened | undefined>('open', [
           this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec,
-          this.#wasm,
+          this.#wasm ?? (await ahead),
           this.#source?.replace,
         ])
         if (!opened) {

@@ -23,6 +23,18 @@ export function unref<T>(timer: T): T {
 
 export const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 
+/** How long the package's own files may take to load, in milliseconds. A slow line needs some seconds for each. */
+export const LOAD_MS = 60_000
+
+/** Waits for `work`, but not longer than `LOAD_MS`. */
+export function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout>
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('it took longer than a minute')), LOAD_MS)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
 /**
  * False in Cloudflare's Workers. Work that no request waits for may never continue there, and it keeps the object
  * alive.

@@ -3,7 +3,7 @@ import type { Condition, Counted, QueryArgs, QueryHits } from '../contract/query
 import { CREATE_WITH_TEXT } from '../contract/changes.js'
 import type { TextFootprint, TextStore } from '../contract/text.js'
 import type { TextHost } from '../engine/text-host.js'
-import { NidusError, aborted } from '../errors/errors.js'
+import { NidusError, aborted, messageOf } from '../errors/errors.js'
 import { hasBackground, sleep, unref } from '../runtime/schedule.js'
 import { Columns } from './columns.js'
 import { Saver } from './derived/saver.js'
@@ -58,7 +58,7 @@ function loadWasm(wasm: () => Promise<WebAssembly.Module>): Promise<void> {
     (module) => void initSync({ module }),
     (cause: unknown) => {
       loading = undefined
-      throw new NidusError('FAILED', 'the part of the package that finds words could not be loaded', { cause })
+      throw new NidusError('FAILED', `the module that finds words could not be loaded: ${messageOf(cause)}`, { cause })
     },
   )
   return loading

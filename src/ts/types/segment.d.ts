@@ -15,7 +15,8 @@
  * - `READ_ONLY`: the store was opened read-only and takes no writes.
  * - `LOCKED`: another process, tab or worker has the store open. Close it there.
  * - `CLOSED`: the store was closed.
- * - `FAILED`: a write failed so that it is unknown what the files hold. Open the store again.
+ * - `FAILED`: a write failed so that it is unknown what the files hold. Open the store again. Or a file of the package
+ *   could not be loaded: then only the call that needs it fails.
  * - `CAPACITY`: a limit is reached. The message names it. Some limits are options of `open`.
  * - `OUT_OF_MEMORY`: there is not enough memory. `memory: 'compact'` needs less.
  * - `QUOTA_EXCEEDED`: the disk or the browser's quota is full. Free some space and try again.

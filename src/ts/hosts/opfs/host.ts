@@ -77,6 +77,8 @@ export function opfsHost(name: string): Host {
   let created: StoreFiles | undefined
   /** True if the pair that is not current may hold bytes to be removed. */
   let stale = false
+  /** The answer to `begin`. */
+  let looking: ReturnType<typeof isRemoved> | undefined
   /** A file of another program, in the pair that is not current. */
   let foreignFile: FileName | undefined
 
@@ -186,8 +188,12 @@ export function opfsHost(name: string): Host {
       handles!.head.flush()
       generation++
     },
+    begin() {
+      looking = isRemoved()
+    },
     async commit() {
-      const removed = await isRemoved()
+      const removed = await (looking ?? isRemoved())
+      looking = undefined
       if (removed)
         throw new NidusError(
           'FAILED',
@@ -313,14 +319,17 @@ async function refuseOthers(
   const foreign = (file: FileName) => foreignError(called(file), file.split('.')[0] as 'head', code)
   const seen: { [file: string]: Seen } = {}
   let head: Uint8Array | undefined
-  for (const name of FILES) {
+  // All at once, because each answer comes from another process.
+  const found = FILES.map(async (name) => {
     const file = await fileIn(directory, name)
     if (file === FOLDER) throw foreign(name)
-    if (!file) continue
+    if (!file) return
     const start = new Uint8Array(await file.slice(0, HEAD_SIZE).arrayBuffer())
     if (name === 'head') head = start
     else seen[name] = (name < 'e' ? lookAtData : lookAtLog)(start, file.size)
-  }
+  })
+  // The first one that is refused counts, in the order of the files.
+  for (const result of await Promise.allSettled(found)) if (result.status === 'rejected') throw result.reason
   if (head && isForeignHead(head)) throw foreign('head')
   const generation = head && decodeHead(head)
   const of = (file: 'data' | 'log') => seen[`${file}.${(generation ?? 0) % 2}`]
