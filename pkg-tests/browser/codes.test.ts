@@ -6,7 +6,9 @@ import { mulberry32 } from '../common/mulberry32.mjs'
 const realFetch = globalThis.fetch
 const realWarn = console.warn
 const realNow = performance.now
+const realTimeout = globalThis.setTimeout
 afterEach(() => {
+  globalThis.setTimeout = realTimeout
   globalThis.fetch = realFetch
   console.warn = realWarn
   performance.now = realNow
@@ -39,7 +41,71 @@ async function expectExact(db: Nidus, rows: Rows) {
 const files = () => host({ data: new Uint8Array(), log: new Uint8Array() }).own
 const coded = async (db: Nidus) => (await db.footprint()).codedRows
 
+const hang = () => new Promise<Response>(() => {})
+/** Makes a minute of waiting short. */
+function shortMinute() {
+  globalThis.setTimeout = ((work: () => void, ms?: number, ...more: unknown[]) =>
+    realTimeout(work, ms === 60_000 ? 30 : ms, ...more)) as typeof setTimeout
+}
+
+/** The path is a variable. If it were in the template, Vite would load every file that matches. */
+const up = '../..'
+/** Starts the package's worker, in which nidus-codes.wasm is missing. */
+const without = (file: string) => () => {
+  const patch = `
+    const real = fetch
+    self.fetch = (input, init) =>
+      String(input).includes('/nidus-codes') ? Promise.resolve(new Response('', { status: 500 })) : real(input, init)`
+  const worker = new URL(`${up}/dist/${file}`, import.meta.url).href
+  const script = `import ${JSON.stringify(`data:text/javascript,${encodeURIComponent(patch)}`)}\nimport '${worker}'`
+  return new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' })
+}
+
+it('leaves nothing of a new store with compact memory if the codes cannot be loaded', async () => {
+  for (const [storage, other] of [
+    ['opfs', 'indexeddb'],
+    ['indexeddb', 'opfs'],
+  ] as const) {
+    const name = `codes ${Date.now()} ${storage}`
+    const worker = without(storage === 'opfs' ? 'worker-opfs.js' : 'worker.js')
+    const opened = Nidus.open(name, { dimension: D, storage, memory: 'compact', worker })
+    await expect(opened).rejects.toMatchObject({ code: 'FAILED', message: expect.stringMatching(/nidus-codes.*500/) })
+    expect((await Nidus.list()).filter((store) => store.name === name)).toEqual([])
+    const db = await Nidus.open(name, { dimension: D, storage: other })
+    expect(db.storage).toBe(other)
+    await db.close()
+    await Nidus.destroy(name)
+  }
+})
+
 // The core of this page is loaded once, so these tests follow each other.
+
+it('does not wait for the codes without end', async () => {
+  const warned: unknown[] = []
+  console.warn = (...said) => warned.push(...said)
+  let fetched = 0
+  globalThis.fetch = (input, init) => {
+    if (!String(input).includes('/nidus-codes')) return realFetch(input, init)
+    fetched++
+    return hang()
+  }
+  shortMinute()
+  const compact = Nidus.open('compact', { dimension: D, storage: files(), memory: 'compact' })
+  await expect(compact).rejects.toMatchObject({ code: 'FAILED', message: expect.stringMatching(/nidus-codes.*minute/) })
+
+  const db = await Nidus.open('x', { dimension: D, storage: files() })
+  const rows = recordsOf(0, 2000)
+  await db.upsert('c', rows)
+  await expectExact(db, rows)
+  await expect.poll(() => warned.length).toBe(1)
+  expect(warned[0]).toMatch(/slow.*nidus-codes.*minute/)
+  expect(fetched).toBe(2)
+  performance.now = () => realNow.call(performance) + 60_001
+  await db.upsert('c', recordsOf(2000, 2001))
+  await expect.poll(() => warned.length).toBe(2)
+  expect(fetched).toBe(3)
+  await db.close()
+})
 
 it('fetches the part of the codes once a store has enough rows, and is exact and says so if it is missing', async () => {
   const fetched: string[] = []

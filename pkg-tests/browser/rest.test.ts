@@ -26,7 +26,6 @@ it('does without the rest of the wasm until it is needed, and survives that it c
     storage: host({ data: new Uint8Array(), log: new Uint8Array() }).own,
   })
   await db.upsert('c', records)
-  await db.setMeta('c', { k: 'v' })
   expect((await db.search([1, 0], { topK: 1 }))[0]!.id).toBe('a')
   expect(await db.count('c')).toBe(2)
   expect(await db.get('c', 'a')).toMatchObject({ attrs: { n: 1 } })
@@ -40,6 +39,7 @@ it('does without the rest of the wasm until it is needed, and survives that it c
     () => db.count('c', { n: 1 }),
     () => db.update('c', [{ id: 'a', attrs: { n: 5 } }]),
     () => db.deleteWhere('c', { n: 1 }),
+    () => db.setMeta('c', { k: 'v' }),
     () => db.dropCollection('c'),
     () => db.compact(),
     () => db.list('c'),

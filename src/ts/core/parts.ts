@@ -33,11 +33,12 @@ async function start(part: Part, mark: string) {
     if (markOf(module) !== mark) throw new Error('it is of another build')
     await addPart(module)
   } catch (cause) {
-    const behind = variant === 'plain' ? '' : '-relaxed'
+    const file = (part: string) => `nidus-${part}${variant === 'plain' ? '' : '-relaxed'}.wasm`
+    const why = messageOf((cause as Error).cause ?? cause)
     throw new NidusError(
       'FAILED',
-      `nidus-${part}${behind}.wasm could not be loaded: ${messageOf(cause)}; serve it beside nidus-first${behind}.wasm, ` +
-        'from the same build, or pass nidus-page.wasm as `wasm`',
+      `${file(part)} could not be loaded: ${why}; serve it beside ${file('first')}, from the same build, or pass ` +
+        'nidus-page.wasm as `wasm`',
       { cause },
     )
   }

@@ -56,14 +56,19 @@ export class Engine implements Backend {
   /** When a write was last committed. The opening counts as one. */
   #wrote = performance.now()
 
+  /** Loads what an opening needs. An opening does this first, so that nothing is made if it fails. */
+  static async load({ compactMemory }: OpenSpec, wasm?: WasmSource): Promise<void> {
+    await loadCore(wasm)
+    // With compact memory, rows get codes while they are read and written.
+    if (compactMemory) await loadPart('codes')
+  }
+
   /**
    * Opens a store. With a source, the store becomes a copy of the source, byte for byte. Rejects with `Incomplete` if
    * the source was to become a new store, and certainly no store was made.
    */
   static async open(spec: OpenSpec, host: Host, wasm?: WasmSource, source?: Source): Promise<Engine> {
-    await loadCore(wasm)
-    // With compact memory, rows get codes while they are read and written. It is loaded before anything is made.
-    if (spec.compactMemory) await loadPart('codes')
+    await Engine.load(spec, wasm)
     const { core, files } = await (source ? openImported(spec, host, source) : openStore(spec, host))
     const engine = new Engine(spec, host, core, files)
     if (spec.workers > 1) {

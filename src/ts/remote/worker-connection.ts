@@ -8,8 +8,7 @@ import { VERSION, type PageSide, type WorkerSide } from './protocol.js'
 /** Limit for a script that loads but is not our worker. Even on a slow machine our worker answers in a few seconds. */
 const HELLO_MS = 30_000
 
-const UNLOADED =
-  "the worker's script could not be loaded: serve it (the network panel has its address), or pass `worker`"
+const UNLOADED = "the worker's script could not be loaded: is it served (see the network panel)?"
 const unstarted = (cause: unknown) =>
   new NidusError('WORKER_FAILED', `the worker could not be started: ${messageOf(cause)}`, { cause })
 

@@ -18,15 +18,19 @@ type Wanted = Pick<OpenSpec, 'name' | 'storage' | 'readOnly' | 'dimension'>
 
 /**
  * Finds the kind of storage of a store, or chooses one for a new store, and passes its host to `open`. A lock keeps the
- * store from being destroyed meanwhile.
+ * store from being destroyed meanwhile. The choice is recorded only once `ready` has resolved.
  */
-export async function withHost<T>(spec: Wanted, open: (host: Host) => Promise<T>): Promise<T> {
+export async function withHost<T>(
+  spec: Wanted,
+  open: (host: Host) => Promise<T>,
+  ready?: Promise<unknown>,
+): Promise<T> {
   const { storage, name } = spec
   if (storage === 'memory') return open(memoryHost(name))
   if (storage !== undefined && !(storage in KINDS))
     throw new NidusError('UNSUPPORTED', `this version has no storage ${storage}: use opfs, indexeddb or memory`)
   return guarded(name, { mode: 'shared' }, async () => {
-    const kind = await kindOf(spec, storage as Kind | undefined)
+    const kind = await kindOf(spec, storage as Kind | undefined, ready)
     try {
       return await open(KINDS[kind].host(name))
     } catch (error) {
@@ -40,7 +44,11 @@ export async function withHost<T>(spec: Wanted, open: (host: Host) => Promise<T>
   })
 }
 
-async function kindOf({ name, readOnly, dimension }: Wanted, asked: Kind | undefined): Promise<Kind> {
+async function kindOf(
+  { name, readOnly, dimension }: Wanted,
+  asked: Kind | undefined,
+  ready: Promise<unknown> | undefined,
+): Promise<Kind> {
   const { recorded, blind } = await lookUp(name)
   if (recorded) return agreed(name, recorded, asked)
   // An earlier version made the store, or its kind could not be recorded. So every kind of storage is searched for the
@@ -62,6 +70,7 @@ async function kindOf({ name, readOnly, dimension }: Wanted, asked: Kind | undef
   }
   const noOpfs = asked === 'indexeddb' ? undefined : await probed()
   if (asked === 'opfs' && noOpfs) throw noOpfs
+  await ready
   // Without a record the next opening might choose another kind. A caller who names the kind is expected to name it
   // again.
   if (asked === 'opfs' && blind) return asked

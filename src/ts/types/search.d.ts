@@ -7,6 +7,9 @@ export interface SearchOptions<A = Attrs, C extends string = string> {
    * The collections to search. Default: all of them. A name that is given twice counts once. A collection that does not
    * exist counts as empty and is no error, because a collection begins with its first record. `hasCollection` tells
    * whether a name exists. Words are searched only where a collection of the search has text settings.
+   *
+   * Every record of these collections counts as a document in the scores of words, also one without a text. So name
+   * the collections that have texts, if others have many records.
    */
   collections?: C | C[]
   /** The number of hits to return at most. Default: 10. 0 returns an empty list. */

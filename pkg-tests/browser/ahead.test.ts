@@ -1,0 +1,67 @@
+import { afterEach, expect, it } from 'vitest'
+import { Nidus } from 'nidus-wasm'
+
+const realFetch = globalThis.fetch
+const realPost = Worker.prototype.postMessage
+afterEach(() => {
+  globalThis.fetch = realFetch
+  Worker.prototype.postMessage = realPost
+})
+
+/** The path is a variable. If it were in the template, Vite would load every file that matches. */
+const up = '../..'
+const dist = (file: string) => new URL(`${up}/dist/${file}`, import.meta.url)
+
+/** Returns whether a message has a compiled module in it. */
+const hasModule = (part: unknown): boolean =>
+  part instanceof WebAssembly.Module ||
+  (typeof part === 'object' && part !== null && Object.values(part).some((inner) => hasModule(inner)))
+
+/** Opens a store, writes, searches and destroys it. Returns what the page fetched, and how many modules it sent. */
+async function used(answer: (url: string) => Promise<Response>, options = {}) {
+  const fetched: string[] = []
+  let sent = 0
+  globalThis.fetch = (input, init) => {
+    if (!String(input).includes('/nidus-')) return realFetch(input, init)
+    fetched.push(String(input).replace(/^.*\/|[?#].*$/g, ''))
+    return answer(String(input))
+  }
+  Worker.prototype.postMessage = function (this: Worker, message: unknown, ...rest: unknown[]) {
+    if (hasModule(message)) sent++
+    return (realPost as (...all: unknown[]) => void).call(this, message, ...rest)
+  } as typeof realPost
+  const name = `ahead ${Date.now()} ${Math.random()}`
+  const db = await Nidus.open(name, { dimension: 2, ...options })
+  await db.upsert('c', [
+    { id: 'a', vector: [1, 0] },
+    { id: 'b', vector: [0, 1] },
+  ])
+  expect((await db.search([0, 1], { topK: 1 }))[0]!.id).toBe('b')
+  await db.close()
+  if (db.storage !== 'memory') await Nidus.destroy(name)
+  return { fetched, sent }
+}
+const FIRST = expect.stringMatching(/^nidus-first(-relaxed)?\.wasm$/)
+
+// The page keeps the module, so these follow each other.
+
+it('the worker loads the wasm by itself if the page cannot', async () => {
+  for (const answer of [
+    () => Promise.reject(new TypeError('no network')),
+    () => Promise.resolve(new Response('', { status: 404 })),
+    () => Promise.resolve(new Response('<!doctype html>', { headers: { 'content-type': 'application/wasm' } })),
+  ])
+    expect(await used(answer)).toEqual({ fetched: [FIRST], sent: 0 })
+})
+
+it('the page compiles the wasm once, and sends it to each worker', async () => {
+  expect(await used((url) => realFetch(url))).toEqual({ fetched: [FIRST], sent: 1 })
+  for (const storage of ['opfs', 'indexeddb', 'memory'])
+    expect(await used((url) => realFetch(url), { storage })).toEqual({ fetched: [], sent: 1 })
+})
+
+it('the page does not compile it for search workers, or for a worker of the caller', async () => {
+  const worker = () => new Worker(dist('worker.js'), { type: 'module' })
+  expect(await used((url) => realFetch(url), { workers: 2 })).toEqual({ fetched: [], sent: 0 })
+  expect(await used((url) => realFetch(url), { worker })).toEqual({ fetched: [], sent: 0 })
+})
