@@ -73,7 +73,7 @@ async function start(source: WasmSource | undefined) {
     initSync({ module })
     loadedModule = module
   } catch (error) {
-    throw new NidusError('UNSUPPORTED', `this runtime cannot run the wasm core: ${messageOf(error)}`, { cause: error })
+    throw new NidusError('UNSUPPORTED', `the wasm cannot run here: ${messageOf(error)}`, { cause: error })
   }
 }
 
@@ -112,15 +112,14 @@ export async function compile(
 async function received(source: Response | BufferSource | WebAssembly.Module) {
   if (typeof Response === 'undefined' || !(source instanceof Response)) return source
   if (!source.ok) throw new Error(`${source.url} answered ${source.status}`)
-  // compileStreaming demands the right content type. Small servers often send a wrong one with the right bytes.
-  const isWasm = source.headers.get('content-type')?.split(';')[0]?.trim() === 'application/wasm'
+  // compileStreaming demands just this content type. Small servers often send another one with the right bytes.
+  const isWasm = source.headers.get('content-type') === 'application/wasm'
   return isWasm && 'compileStreaming' in WebAssembly ? WebAssembly.compileStreaming(source) : source.arrayBuffer()
 }
 
 const cannotCompile = (error: unknown) =>
   new NidusError(
     'UNSUPPORTED',
-    `the wasm core cannot be compiled here (is the file whole? it needs SIMD; with CSP, 'wasm-unsafe-eval'): ` +
-      messageOf(error),
+    `the wasm cannot be compiled here (damaged? no SIMD? no 'wasm-unsafe-eval' in the CSP?): ${messageOf(error)}`,
     { cause: error },
   )
