@@ -150,7 +150,7 @@ impl Builder {
                 }
                 self.stage = Stage::Moments(to, 0);
             }
-            Stage::Moments(sampled, from) => {
+            Stage::Moments(taken, from) => {
                 let to = (from + (STEP / (d * PART)).next_multiple_of(4)).min(d);
                 let side = |i: usize| i * PART;
                 products(
@@ -166,9 +166,9 @@ impl Builder {
                         self.moments[j * d + i] = moment;
                     }
                 }
-                self.stage = Stage::Moments(sampled, to);
-                if to == d && sampled < sample_of(matrix, rows) {
-                    self.stage = Stage::Sampling(sampled);
+                self.stage = Stage::Moments(taken, to);
+                if to == d && taken < sample_of(matrix, rows) {
+                    self.stage = Stage::Sampling(taken);
                 } else if to == d {
                     self.sample = Vec::new();
                     self.directions = noise(count * d)?;

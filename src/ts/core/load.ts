@@ -110,7 +110,8 @@ export async function compile(
 
 /** Reads a response whole, or compiles it while it arrives. */
 async function received(source: Response | BufferSource | WebAssembly.Module) {
-  if (typeof Response === 'undefined' || !(source instanceof Response)) return source
+  // Node loads all of its `fetch` when `Response` is first named. So bytes are told apart before.
+  if (ArrayBuffer.isView(source) || typeof Response === 'undefined' || !(source instanceof Response)) return source
   if (!source.ok) throw new Error(`${source.url} answered ${source.status}`)
   // compileStreaming demands just this content type. Small servers often send another one with the right bytes.
   const isWasm = source.headers.get('content-type') === 'application/wasm'

@@ -76,8 +76,9 @@ export interface Hit<A = Attrs, C extends string = string> extends TextHit {
   id: string
   /**
    * The score. For a search for a vector, it is the cosine similarity of query and record: 1 for the same direction, 0
-   * for a right angle, -1 for the opposite direction. Rounding may bring it past 1 by a millionth or two. For a search for words, it is the BM25 score. For a search for
-   * both, it is a number from 0 to 1, or with `fusion: 'rrf'` a sum of ranks: see {@link TextOptions.fusion}.
+   * for a right angle, -1 for the opposite direction. Rounding may bring it past 1 by a millionth or two. For a search
+   * for words, it is the BM25 score. For a search for both, it is a number from 0 to 1, or with `fusion: 'rrf'` a sum
+   * of ranks: see {@link TextOptions.fusion}.
    */
   score: number
   /** The record's attributes; `{}` if it has none. */
