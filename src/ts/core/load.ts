@@ -97,7 +97,7 @@ export async function compile(
   if (bytes instanceof WebAssembly.Module) return bytes
   const view = ArrayBuffer.isView(bytes)
     ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    : new Uint8Array(bytes as ArrayBuffer)
+    : new Uint8Array(bytes)
   if (String.fromCharCode(...view.subarray(0, 4)) !== '\0asm') {
     throw new NidusError('FAILED', 'the .wasm file is no wasm (an HTML page?): check its address')
   }
