@@ -89,6 +89,8 @@ it('does not wait for the codes without end', async () => {
     fetched++
     return hang()
   }
+  // The core is loaded before minutes are short.
+  await (await Nidus.open('first', { dimension: D, storage: files() })).close()
   shortMinute()
   const compact = Nidus.open('compact', { dimension: D, storage: files(), memory: 'compact' })
   await expect(compact).rejects.toMatchObject({ code: 'FAILED', message: expect.stringMatching(/nidus-codes.*minute/) })

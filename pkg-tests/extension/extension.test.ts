@@ -214,7 +214,7 @@ it('without wasm-unsafe-eval in the manifest, opening is UNSUPPORTED, and the er
         expect([where, code, message]).toEqual([
           where,
           'UNSUPPORTED',
-          expect.stringContaining("with CSP, 'wasm-unsafe-eval'"),
+          expect.stringContaining("no 'wasm-unsafe-eval' in the CSP"),
         ])
         expect(await did(page, where, '', 'list')).toEqual([])
       }
