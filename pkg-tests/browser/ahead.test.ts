@@ -18,7 +18,7 @@ const hasModule = (part: unknown): boolean =>
   (typeof part === 'object' && part !== null && Object.values(part).some((inner) => hasModule(inner)))
 
 /** Opens a store, writes, searches and destroys it. Returns what the page fetched, and how many modules it sent. */
-async function used(answer: (url: string) => Promise<Response>, options = {}) {
+async function used(answer: (url: string) => Promise<Response>, options = {}, started = (_: Worker) => {}) {
   const fetched: string[] = []
   let sent = 0
   globalThis.fetch = (input, init) => {
@@ -26,7 +26,10 @@ async function used(answer: (url: string) => Promise<Response>, options = {}) {
     fetched.push(String(input).replace(/^.*\/|[?#].*$/g, ''))
     return answer(String(input))
   }
+  const seen = new Set<Worker>()
   Worker.prototype.postMessage = function (this: Worker, message: unknown, ...rest: unknown[]) {
+    if (!seen.has(this)) started(this)
+    seen.add(this)
     if (hasModule(message)) sent++
     return (realPost as (...all: unknown[]) => void).call(this, message, ...rest)
   } as typeof realPost
@@ -52,6 +55,42 @@ it('the worker loads the wasm by itself if the page cannot', async () => {
     () => Promise.resolve(new Response('<!doctype html>', { headers: { 'content-type': 'application/wasm' } })),
   ])
     expect(await used(answer)).toEqual({ fetched: [FIRST], sent: 0 })
+})
+
+it('goes on if the page is suspended and woken while it loads the wasm', async () => {
+  for (let times = 1; times <= 3; times++) {
+    let load!: () => void
+    const answer = new Promise<void>((resolve) => (load = resolve))
+    let answered!: () => void
+    const hello = new Promise<void>((resolve) => (answered = resolve))
+    let workers = 0
+    const made = used(
+      async () => {
+        await answer
+        return new Response('', { status: 500 })
+      },
+      { worker: undefined },
+      (worker) => {
+        workers++
+        worker.addEventListener('message', answered, { once: true })
+      },
+    )
+    await hello
+    for (let n = 0; n < times; n++) {
+      document.dispatchEvent(new Event('freeze'))
+      document.dispatchEvent(new Event('resume'))
+    }
+    load()
+    expect((await made).sent).toBe(0)
+    // The one that was ended, the next one, and the one that destroys the store.
+    expect(workers).toBe(3)
+  }
+})
+
+it('does not keep a file that is not of this package', async () => {
+  const other = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])
+  const answer = () => Promise.resolve(new Response(other, { headers: { 'content-type': 'application/wasm' } }))
+  expect(await used(answer)).toEqual({ fetched: [FIRST], sent: 0 })
 })
 
 it('the page compiles the wasm once, and sends it to each worker', async () => {

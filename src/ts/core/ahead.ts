@@ -2,17 +2,26 @@ import { runtime } from '../runtime/configure.js'
 import { inTime } from '../runtime/schedule.js'
 import { isRelaxedQuicker } from './relaxed.js'
 
-let ahead: Promise<WebAssembly.Module | undefined> | undefined
+let module: Promise<WebAssembly.Module | undefined> | undefined
 
-/**
- * Loads and compiles the package's own module in a page, for its workers. Otherwise each would load it after its script.
- * Resolves with undefined if that fails. Then the worker tries it by itself, and its error says why.
- */
-export const moduleAhead = (): Promise<WebAssembly.Module | undefined> =>
-  (ahead ??= start().catch(() => (ahead = undefined)))
+/** The package's own module, for the workers of a page. Otherwise each would load it after its script. */
+export const ahead = {
+  /**
+   * Loads and compiles it once. Resolves with undefined if that fails. Then the worker tries it by itself, and its error
+   * says why.
+   */
+  module: (): Promise<WebAssembly.Module | undefined> => (module ??= start().catch(() => (module = undefined))),
+  /** Lets the next call load it anew, after a store could not be opened with it. */
+  forget: (): void => void (module = undefined),
+}
 
 async function start() {
   const { relaxed, plain } = runtime.wasm
-  const load = relaxed && isRelaxedQuicker() ? relaxed : plain
-  return inTime(WebAssembly.compileStreaming(load!() as Promise<Response>))
+  const response = (relaxed && isRelaxedQuicker() ? relaxed : plain)!() as Promise<Response>
+  // If compiling is refused, nobody else waits for the response.
+  response.catch(() => {})
+  const made = await inTime(WebAssembly.compileStreaming(response))
+  // A file of something else is not kept.
+  if (!WebAssembly.Module.exports(made).some(({ name }) => name === '__wbindgen_start')) return (module = undefined)
+  return made
 }

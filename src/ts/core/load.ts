@@ -38,7 +38,7 @@ export function noteTrap(error: unknown) {
 export function deadCore(): NidusError | undefined {
   return trap === undefined
     ? undefined
-    : new NidusError('FAILED', 'the wasm core of this thread stopped earlier; reload the page or restart the process', {
+    : new NidusError('FAILED', 'the wasm of this thread stopped earlier: reload the page or restart the process', {
         cause: trap,
       })
 }
@@ -67,7 +67,7 @@ async function start(source: WasmSource | undefined) {
   const module = source === undefined ? await own() : await compile(source)
   // Checked first: after one attempt to instantiate, even a failed one, the glue takes no other module.
   if (!WebAssembly.Module.exports(module).some(({ name }) => name === '__wbindgen_start')) {
-    throw new NidusError('UNSUPPORTED', 'this .wasm file is not of this nidus-wasm: pass the one in its dist')
+    throw new NidusError('UNSUPPORTED', 'the .wasm file is not of this nidus-wasm: pass the one in its dist')
   }
   try {
     initSync({ module })

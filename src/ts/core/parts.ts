@@ -28,7 +28,7 @@ async function start(part: Part, mark: string) {
   const variant = mark.startsWith(`${MARK}relaxed`) ? 'relaxed' : 'plain'
   try {
     const read = runtime.parts?.[part][variant]
-    if (!read) throw new Error('this entry names no file')
+    if (!read) throw new Error('no file is known')
     const module = await compile(undefined, read)
     if (markOf(module) !== mark) throw new Error('it is of another build')
     await addPart(module)
@@ -37,7 +37,7 @@ async function start(part: Part, mark: string) {
     const why = messageOf((cause as Error).cause ?? cause)
     throw new NidusError(
       'FAILED',
-      `${file(part)} could not be loaded: ${why}; serve it beside ${file('first')}, from the same build, or pass ` +
+      `${file(part)} could not be loaded: ${why}; serve it beside ${file('first')} of the same build, or pass ` +
         'nidus-page.wasm as `wasm`',
       { cause },
     )

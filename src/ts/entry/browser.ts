@@ -1,5 +1,5 @@
 import { Nidus as Api } from '../api/nidus.js'
-import { moduleAhead } from '../core/ahead.js'
+import { ahead } from '../core/ahead.js'
 import { browserPlatform } from '../platforms/browser.js'
 import { configured } from '../runtime/configure.js'
 import { isCopied, placed } from './place.js'
@@ -16,7 +16,7 @@ export const Nidus = configured(
             ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
             : new Worker(new URL('./worker-opfs.js', import.meta.url), { type: 'module' }),
       () => placed(whole()),
-      moduleAhead,
+      ahead,
     ),
     wasm: {
       relaxed: () => fetch(placed(new URL('./nidus-first-relaxed.wasm', import.meta.url))),

@@ -19,8 +19,7 @@ async function read(wasm: WasmSource | undefined): Promise<WireSource | undefine
   if (wasm === undefined || wasm instanceof WebAssembly.Module) return wasm
   if (typeof wasm === 'string' || wasm instanceof URL) return new URL(wasm, globalThis.location?.href).href
   if (typeof Response !== 'undefined' && wasm instanceof Response) {
-    if (!wasm.ok)
-      throw new NidusError('FAILED', `the .wasm file could not be loaded: ${wasm.url} answered ${wasm.status}`)
+    if (!wasm.ok) throw new Error(`${wasm.url} answered ${wasm.status}`)
     return wasm.arrayBuffer()
   }
   return ArrayBuffer.isView(wasm) ? wasm.buffer.slice(wasm.byteOffset, wasm.byteOffset + wasm.byteLength) : wasm
@@ -28,9 +27,7 @@ async function read(wasm: WasmSource | undefined): Promise<WireSource | undefine
 
 export const sendable = (wasm: WasmSource | undefined) =>
   read(wasm).catch((error: unknown) => {
-    throw error instanceof NidusError
-      ? error
-      : new NidusError('FAILED', `the .wasm file could not be loaded: ${messageOf(error)}`, { cause: error })
+    throw new NidusError('FAILED', `the .wasm file could not be loaded: ${messageOf(error)}`, { cause: error })
   })
 
 /** How long closing may take after all calls have been answered. */
@@ -44,8 +41,8 @@ export interface StartWorker {
   (whole: boolean): Worker
   /** True if the package supplies it. If the page may not start that worker, it is started in another way. */
   packaged?: boolean
-  /** Compiles the package's own wasm while the worker starts. */
-  ahead?: () => Promise<WebAssembly.Module | undefined>
+  /** Compiles the package's own wasm while the worker starts (see core/ahead.ts). */
+  ahead?: { module(): Promise<WebAssembly.Module | undefined>; forget(): void }
 }
 
 /** Returns `navigator.storage`. Where storage is denied, even reading that property may throw. */
@@ -132,7 +129,11 @@ export class RemoteStore implements Backend {
     this.closed = new Promise((resolve) => (this.#ended = resolve))
   }
 
-  async #connect() {
+  #connect(): Promise<void> {
+    return (this.#connecting ??= this.#untilConnected().finally(() => (this.#connecting = undefined)))
+  }
+
+  async #untilConnected() {
     const page: PageSide = {
       part: () => answer(() => this.#source!.parts()),
       progress: (number, done, total) => this.#ledger.onProgress(number, done, total),
@@ -148,7 +149,7 @@ export class RemoteStore implements Backend {
       let connection: WorkerConnection | undefined
       const whole = this.#whole
       // A store with search workers needs another module.
-      const ahead = this.#wasm === undefined && this.#spec.workers === 1 ? this.#start.ahead?.() : undefined
+      const ahead = this.#wasm === undefined && this.#spec.workers === 1 ? this.#start.ahead?.module() : undefined
       try {
         connection = await WorkerConnection.connect(
           () => this.#start(whole),
@@ -157,10 +158,16 @@ export class RemoteStore implements Backend {
           (made) => (this.#worker = made),
           this.#start.packaged,
         )
+        const wasm = this.#wasm ?? (await ahead)
+        if (this.#worker !== connection) {
+          // The page was suspended meanwhile, and perhaps goes on already.
+          await this.#awake()
+          continue
+        }
         // When it connects again, no dimension is given: a store that has vanished must not be created anew.
         const opened = await connection.get<Opened | undefined>('open', [
           this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec,
-          this.#wasm ?? (await ahead),
+          wasm,
           this.#source?.replace,
         ])
         if (!opened) {
@@ -183,6 +190,7 @@ export class RemoteStore implements Backend {
         break
       } catch (error) {
         connection?.end()
+        this.#start.ahead?.forget()
         if (!this.#asleep) {
           // The small worker's file may be missing: a page may have only a copy of worker.js.
           if (whole || (error as NidusError).code !== 'WORKER_FAILED') throw error
@@ -202,6 +210,8 @@ export class RemoteStore implements Backend {
     this.#ended({ reason: 'failed', error })
   }
 
+  /** Set while a connection is made. That goes on by itself when a suspended page does. */
+  #connecting: Promise<void> | undefined
   #woken: () => void = () => {}
   #awake(): Promise<void> {
     return this.#asleep ? new Promise((resolve) => (this.#woken = resolve)) : Promise.resolve()

@@ -8,7 +8,7 @@ import { VERSION, type PageSide, type WorkerSide } from './protocol.js'
 /** Limit for a script that loads but is not our worker. Even on a slow machine our worker answers in a few seconds. */
 const HELLO_MS = 30_000
 
-const UNLOADED = "the worker's script could not be loaded: is it served (see the network panel)?"
+const UNLOADED = 'the worker could not be loaded: is its script served?'
 const unstarted = (cause: unknown) =>
   new NidusError('WORKER_FAILED', `the worker could not be started: ${messageOf(cause)}`, { cause })
 

@@ -30,7 +30,7 @@ export const LOAD_MS = 60_000
 export function inTime<T>(work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout>
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('it took longer than a minute')), LOAD_MS)
+    timer = setTimeout(() => reject(new Error('it took over a minute')), LOAD_MS)
   })
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
