@@ -4,7 +4,7 @@ import { Trouble } from './lib.mjs'
 import { FIRST, SHARED } from './split.mjs'
 
 /**
- * src/ts/core/load.ts looks for these names. Every module of this package has the first one, and only the complete
+ * src/ts/core looks for these names. Every module of this package has the first one, and only the complete
  * module has the second.
  */
 const KEPT = new Set(['__wbindgen_start', 'salvage_new'])

@@ -1,6 +1,6 @@
 import { runtime } from '../runtime/configure.js'
 import { inTime } from '../runtime/schedule.js'
-import { isRelaxedQuicker } from './relaxed.js'
+import { isOurs, relaxedFile } from './own-files.js'
 
 let module: Promise<WebAssembly.Module | undefined> | undefined
 
@@ -16,12 +16,10 @@ export const ahead = {
 }
 
 async function start() {
-  const { relaxed, plain } = runtime.wasm
-  const response = (relaxed && isRelaxedQuicker() ? relaxed : plain)!() as Promise<Response>
+  const response = (relaxedFile() ?? runtime.wasm.plain!)() as Promise<Response>
   // If compiling is refused, nobody else waits for the response.
   response.catch(() => {})
   const made = await inTime(WebAssembly.compileStreaming(response))
   // A file of something else is not kept.
-  if (!WebAssembly.Module.exports(made).some(({ name }) => name === '__wbindgen_start')) return (module = undefined)
-  return made
+  return isOurs(made) ? made : (module = undefined)
 }

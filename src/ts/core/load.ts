@@ -2,7 +2,7 @@ import { initSync } from './core.js'
 import { NidusError, invalid, messageOf } from '../errors/errors.js'
 import type { WasmSource } from '../types/segment.js'
 import { runtime, type WasmFiles } from '../runtime/configure.js'
-import { isRelaxedQuicker } from './relaxed.js'
+import { isOurs, relaxedFile } from './own-files.js'
 import { inTime } from '../runtime/schedule.js'
 
 let loading: Promise<void> | undefined
@@ -38,7 +38,7 @@ export function noteTrap(error: unknown) {
 export function deadCore(): NidusError | undefined {
   return trap === undefined
     ? undefined
-    : new NidusError('FAILED', 'the wasm of this thread stopped earlier: reload the page or restart the process', {
+    : new NidusError('FAILED', 'the wasm stopped earlier: reload the page or restart the process', {
         cause: trap,
       })
 }
@@ -48,10 +48,10 @@ export function deadCore(): NidusError | undefined {
  * loaded is used.
  */
 async function own() {
-  const { relaxed, plain, whole } = runtime.wasm
+  const { plain, whole } = runtime.wasm
   if (!plain) throw invalid('there is no default for the `wasm` option here')
   let last: unknown
-  for (const read of [relaxed && isRelaxedQuicker() ? relaxed : undefined, plain, whole]) {
+  for (const read of [relaxedFile(), plain, whole]) {
     if (!read) continue
     try {
       return await compile(undefined, read)
@@ -66,7 +66,7 @@ async function own() {
 async function start(source: WasmSource | undefined) {
   const module = source === undefined ? await own() : await compile(source)
   // Checked first: after one attempt to instantiate, even a failed one, the glue takes no other module.
-  if (!WebAssembly.Module.exports(module).some(({ name }) => name === '__wbindgen_start')) {
+  if (!isOurs(module)) {
     throw new NidusError('UNSUPPORTED', 'the .wasm file is not of this nidus-wasm: pass the one in its dist')
   }
   try {

@@ -24,7 +24,7 @@ export function unref<T>(timer: T): T {
 export const sleep = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
 
 /** How long the package's own files may take to load, in milliseconds. A slow line needs some seconds for each. */
-export const LOAD_MS = 60_000
+const LOAD_MS = 60_000
 
 /** Waits for `work`, but not longer than `LOAD_MS`. */
 export function inTime<T>(work: Promise<T>): Promise<T> {

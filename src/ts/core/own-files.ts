@@ -1,3 +1,5 @@
+import { runtime, type WasmFiles } from '../runtime/configure.js'
+
 /**
  * Returns a module whose function `f` returns the first sum of `i32x4.relaxed_dot_i8x16_i7x16_add_s` for bytes of 127
  * and of 255. These are constants of sixteen equal bytes (`v128.const`).
@@ -16,7 +18,7 @@ const IN_PAIRS = 65534
  * slower one. V8's baseline compiler ran the instruction wrongly at first: 11.3 and 11.8 were seen to, 12.4 was not.
  * Only the lack of a later feature shows such a V8. The feature here, modifiers in regular expressions, came with 12.5.
  */
-export function isRelaxedQuicker(): boolean {
+function isRelaxedQuicker(): boolean {
   try {
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(probe())))
     return new RegExp('(?i:a)').test('A') && (exports.f as () => number)() !== IN_PAIRS
@@ -24,3 +26,11 @@ export function isRelaxedQuicker(): boolean {
     return false
   }
 }
+
+/** Returns the file of the package to try first, if there is another one than the plain one. */
+export const relaxedFile = (): WasmFiles['relaxed'] =>
+  runtime.wasm.relaxed && isRelaxedQuicker() ? runtime.wasm.relaxed : undefined
+
+/** Returns whether a module is of this package. Every one of them has this export. */
+export const isOurs = (module: WebAssembly.Module): boolean =>
+  WebAssembly.Module.exports(module).some(({ name }) => name === '__wbindgen_start')
