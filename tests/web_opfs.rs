@@ -107,7 +107,7 @@ async fn a_store_has_the_bytes_of_one_in_memory() {
         assert!(contents(log) == twin.log.to_vec(), "log, round {round}");
     }
     let expected =
-        format!("data.0 {},data.1 0,head 1024,log.0 {},log.1 0", twin.data.to_vec().len(), twin.log.to_vec().len());
+        format!("data.0 {},data.1 0,head 560,log.0 {},log.1 0", twin.data.to_vec().len(), twin.log.to_vec().len());
     assert_eq!(sizes(&name).await, expected);
 }
 

@@ -323,7 +323,7 @@ async function quota(name, profile, origin, kind) {
   }
 }
 
-/** The user clears the storage while the store is open. Only Chromium can be told to do so. */
+/** The user clears the storage while the store is open, and another tab makes it anew. Only Chromium can be told to do so. */
 async function cleared(context, origin, kind) {
   const rust = await example(context, origin, kind)
   await rust.says('0 notes')
@@ -331,10 +331,15 @@ async function cleared(context, origin, kind) {
   await rust.says('1 notes')
   const cdp = await context.newCDPSession(rust.page)
   await cdp.send('Storage.clearDataForOrigin', { origin: new URL(origin).origin, storageTypes: 'all' })
+  const other = await example(context, origin, kind)
+  await other.says('0 notes')
+  await other.add('in the new store')
+  await other.says('1 notes')
   await rust.add('into nothing')
   await rust.says('FAILED: ')
+  await other.close()
   await rust.page.reload()
-  await rust.says('0 notes')
+  await rust.says('1 notes')
   await rust.close()
 }
 

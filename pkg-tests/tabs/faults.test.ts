@@ -257,6 +257,26 @@ describe('in Chromium', () => {
       },
     )
 
+    it(`no write is acknowledged after the storage was cleared and another tab made the store anew (${storage})`, async () => {
+      const page = await arrive(machine.context, place.url)
+      const other = await arrive(machine.context, place.url)
+      await open(page, 'made anew', storage)
+      expect((await write(page, 0, 2)).count).toBe(400)
+      const cdp = await machine.context.newCDPSession(page)
+      await cdp.send('Storage.clearDataForOrigin', { origin: new URL(place.url).origin, storageTypes: 'all' })
+      await open(other, 'made anew', storage)
+      expect((await write(other, 10, 1)).count).toBe(200)
+      expect((await write(page, 20, 1)).codes).toEqual(['FAILED'])
+      expect(await close(page)).toBe('closed')
+      expect((await write(other, 30, 1)).count).toBe(400)
+      expect(await close(other)).toBe('closed')
+      await open(page, 'made anew', storage)
+      expect(await page.evaluate(() => window.store.count())).toBe(400)
+      await close(page)
+      await page.close()
+      await other.close()
+    })
+
     it(
       'if the wasm memory cannot grow, writes fail with OUT_OF_MEMORY, and stored records stay and can be ' +
         `searched (${storage})`,

@@ -2,10 +2,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use js_sys::futures::spawn_local;
-use web_sys::FileSystemDirectoryHandle;
 
-use super::folder::{FILES, check_worker, deadline, folder, has_head, is_removed, lock, refuse_others};
-use super::head::{HEAD_SIZE, decode_head, encode_slot, slot_offset};
+use super::folder::{FILES, Mark, check_worker, deadline, folder, has_head, lock, refuse_others};
+use super::head::{HEAD_SIZE, MARK_SIZE, decode_head, encode_slot, mark_offset, slot_offset};
 use super::sink::{File, OpfsSink};
 use crate::browser::wait::Slot;
 use crate::browser::{Compacting, locks, register};
@@ -21,7 +20,7 @@ fn data(generation: u64) -> usize {
 
 struct Inner {
     name: String,
-    folder: FileSystemDirectoryHandle,
+    mark: Mark,
     /// In the order of `FILES`.
     files: [Rc<File>; 5],
     /// Tells which store is on these files.
@@ -112,12 +111,13 @@ impl OpfsFiles {
         for file in &FILES[1..] {
             files.0.push(lock(name, &folder, file, deadline).await?);
         }
-        let generation = current(name, &files.0, &head)?;
+        let mut mark = Mark::new(folder);
+        let generation = current(name, &files.0, &head, &mut mark)?;
         let Ok(files) = <[_; 5]>::try_from(std::mem::take(&mut files.0)) else {
             fail!(Failed, "a file was not opened")
         };
         let (owned, generation) = (Owned::new(name), Cell::new(generation));
-        let inner = Inner { name: name.to_string(), folder, files, owned, generation, foreign };
+        let inner = Inner { name: name.to_string(), mark, files, owned, generation, foreign };
         inner.clear_unfinished()?;
         if !make && inner.generation.get() == 0 && inner.files[data(0)].size()? < HEADER_LEN {
             // An opening made the files, and no store was made in them.
@@ -165,7 +165,7 @@ impl OpfsFiles {
             self.inner.owned.of_store(store, "commit_store")?;
         }
         store.commit()?;
-        if is_removed(&self.inner.folder).await {
+        if self.inner.mark.is_removed().await {
             let why = format!("the files of the store \"{}\" were removed while it was open", self.inner.name);
             store.fail(&why);
             fail!(Failed, "{why} (storage cleared?): open it again");
@@ -236,7 +236,7 @@ impl Drop for Files {
 }
 
 /// Returns the current generation, and makes the head of a new store.
-fn current(name: &str, files: &[Rc<File>], head: &[u8]) -> Result<u64> {
+fn current(name: &str, files: &[Rc<File>], head: &[u8], mark: &mut Mark) -> Result<u64> {
     let size =
         |generation: u64| Ok::<_, crate::Error>(files[data(generation)].size()? + files[data(generation) + 1].size()?);
     let current = decode_head(head);
@@ -245,11 +245,13 @@ fn current(name: &str, files: &[Rc<File>], head: &[u8]) -> Result<u64> {
         if size(0)? + size(1)? > 0 {
             fail!(Corrupt, "both slots of the head of \"{name}\" are damaged. Nothing was changed: restore a copy");
         }
-        files[0].write(slot_offset(0), &encode_slot(0))?;
+        files[0].write(slot_offset(0), &encode_slot(0, &[0; MARK_SIZE]))?;
     }
+    let generation = current.unwrap_or(0);
+    // If the quota is full, the store has no mark. It can be opened nevertheless, and tells whether there is a head.
+    mark.written = files[0].write(mark_offset(generation + 1), &mark.bytes).is_ok();
     // A killed worker may have written a slot without a flush. All later steps rely on that slot.
     files[0].flush()?;
-    let generation = current.unwrap_or(0);
     // A current pair always has at least a header. If it is empty and the other one is not, the head has lost its newer
     // slot.
     if size(generation)? == 0 && size(generation + 1)? > 0 {
@@ -267,14 +269,14 @@ impl Inner {
     /// returns. The end of the worker releases those.
     fn close(&self) -> Slot<()> {
         let open: Vec<_> = self.files.iter().filter(|file| !file.closed.replace(true)).cloned().collect();
-        let (folder, over) = (self.folder.clone(), Slot::new());
+        let (mark, over) = (self.mark.clone(), Slot::new());
         let closed = over.clone();
         if open.is_empty() {
             over.set(());
             return closed;
         }
         spawn_local(async move {
-            if !is_removed(&folder).await {
+            if !mark.is_removed().await {
                 open.iter().for_each(|file| file.handle.close());
             }
             over.set(());
@@ -311,7 +313,7 @@ impl Inner {
     fn promote(&self) -> Result<()> {
         let next = self.generation.get() + 1;
         let head = &self.files[0];
-        head.write(slot_offset(next), &encode_slot(next))
+        head.write(slot_offset(next), &encode_slot(next, &self.mark.bytes))
             .and_then(|()| head.flush())
             .context("promote the new files")?;
         self.generation.set(next);

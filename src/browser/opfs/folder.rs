@@ -11,7 +11,7 @@ use web_sys::{
     FileSystemGetFileOptions, FileSystemSyncAccessHandle,
 };
 
-use super::head::{HEAD_SIZE, decode_head, is_foreign_head};
+use super::head::{HEAD_SIZE, MARK_SIZE, decode_head, has_mark, is_foreign_head};
 use super::owner::{Look, NOTHING, Seen, encode_name, foreign_of, look_at_data, look_at_log, missing_of};
 use super::sink::{File, Opened};
 use crate::browser::errors::{name_of, storage_error};
@@ -84,9 +84,34 @@ async fn entry(
     }
 }
 
-/// Returns whether the files were removed. The handles cannot tell: they go on writing to removed files.
-pub async fn is_removed(folder: &FileSystemDirectoryHandle) -> bool {
-    matches!(entry(folder, FILES[0], false).await, Ok(None))
+/// Tells whether the files of a store are still the ones that were opened. The user may clear the site's data, and
+/// another tab may then make a store of the same name. The handles cannot tell: they go on writing to the removed files.
+/// So every opening leaves a random mark in the head.
+#[derive(Clone)]
+pub struct Mark {
+    folder: FileSystemDirectoryHandle,
+    pub bytes: [u8; MARK_SIZE],
+    /// Whether the head has the mark.
+    pub written: bool,
+}
+
+impl Mark {
+    pub fn new(folder: FileSystemDirectoryHandle) -> Self {
+        let random = || js_sys::Math::random().to_bits().to_le_bytes();
+        let mut bytes = [0; MARK_SIZE];
+        bytes[..8].copy_from_slice(&random());
+        bytes[8..].copy_from_slice(&random());
+        Self { folder, bytes, written: false }
+    }
+
+    /// Returns whether the files were removed.
+    pub async fn is_removed(&self) -> bool {
+        match start(&self.folder, FILES[0]).await {
+            Ok(None) => true,
+            Ok(Some((head, _))) => self.written && !has_mark(&head, &self.bytes),
+            Err(_) => false,
+        }
+    }
 }
 
 /// Opens the handle of a file. If this future is dropped, the handle is closed as soon as it is there.

@@ -1,11 +1,16 @@
 //! The file `head` of a store in OPFS, which says which pair of files is current. It has two slots, each in a sector of
 //! its own, so that a half-written slot leaves the other one whole. A slot is "NDSHEAD1", the generation as u64, and the
 //! crc32 of those 16 bytes. Of the good slots the one with the higher generation counts.
+//!
+//! The bytes 32 to 47 of a sector are a random mark. An opening writes it into the sector that is not current, and a
+//! promotion with the new slot. So a writer can tell whether the files are still the ones that it opened.
 
 use crate::segment::crc32;
 
 const SECTOR: usize = 512;
 pub const HEAD_SIZE: usize = 2 * SECTOR;
+const MARK_AT: usize = 32;
+pub const MARK_SIZE: usize = 16;
 const MAGIC: &[u8; 8] = b"NDSHEAD1";
 
 /// Returns where the slot of a generation is. Whether a generation is even or odd decides its slot and its pair of files.
@@ -13,8 +18,19 @@ pub fn slot_offset(generation: u64) -> u64 {
     generation % 2 * SECTOR as u64
 }
 
-pub fn encode_slot(generation: u64) -> [u8; SECTOR] {
-    let mut slot = [0; SECTOR];
+/// Returns the place of the mark in the sector of a generation's slot.
+pub fn mark_offset(generation: u64) -> u64 {
+    slot_offset(generation) + MARK_AT as u64
+}
+
+/// Returns whether the head has this mark in one of its sectors.
+pub fn has_mark(head: &[u8], mark: &[u8; MARK_SIZE]) -> bool {
+    [0, SECTOR].iter().any(|at| head.get(at + MARK_AT..).is_some_and(|rest| rest.starts_with(mark)))
+}
+
+pub fn encode_slot(generation: u64, mark: &[u8; MARK_SIZE]) -> [u8; MARK_AT + MARK_SIZE] {
+    let mut slot = [0; MARK_AT + MARK_SIZE];
+    slot[MARK_AT..].copy_from_slice(mark);
     slot[..8].copy_from_slice(MAGIC);
     slot[8..16].copy_from_slice(&generation.to_le_bytes());
     let crc = crc32(&slot[..16]);
@@ -53,7 +69,8 @@ mod tests {
         assert_eq!(decode_head(&head), None);
         for generation in [0, 1, 2, 3, 0x1_0000_0001] {
             let at = slot_offset(generation) as usize;
-            head[at..at + SECTOR].copy_from_slice(&encode_slot(generation));
+            head[at..at + 48].copy_from_slice(&encode_slot(generation, &[7; 16]));
+            assert!(has_mark(&head, &[7; 16]) && !has_mark(&head, &[8; 16]));
             assert_eq!(decode_head(&head), Some(generation));
         }
         head[SECTOR + 9] ^= 1;
@@ -67,7 +84,7 @@ mod tests {
     #[test]
     fn a_slot_in_the_wrong_place_does_not_count() {
         let mut head = vec![0; HEAD_SIZE];
-        head[..SECTOR].copy_from_slice(&encode_slot(3));
+        head[..48].copy_from_slice(&encode_slot(3, &[0; 16]));
         assert_eq!(decode_head(&head), None);
         assert!(!is_foreign_head(&head));
         assert!(is_foreign_head(b"<html>"));

@@ -15,6 +15,7 @@ import {
 import { lookAgain } from '../look-again.js'
 import { type WORDS } from '../../format/words-file.js'
 import { HEAD_SIZE, decodeHead, encodeSlot, isForeignHead, slotOffset } from './head.js'
+import { Mark } from './mark.js'
 
 const ROOT = 'nidus-wasm'
 export const FILES = ['head', 'data.0', 'log.0', 'data.1', 'log.1'] as const
@@ -78,7 +79,8 @@ export function opfsHost(name: string): Host {
   /** True if the pair that is not current may hold bytes to be removed. */
   let stale = false
   /** The answer to `begin`. */
-  let looking: ReturnType<typeof isRemoved> | undefined
+  let looking: ReturnType<Mark['removed']> | undefined
+  let mark: Mark
   /** A file of another program, in the pair that is not current. */
   let foreignFile: FileName | undefined
 
@@ -97,13 +99,6 @@ export function opfsHost(name: string): Host {
     handles = undefined
   }
 
-  /** Returns an error if the files were removed. The handles cannot tell: they go on writing to removed files. */
-  const isRemoved = () =>
-    directory.getFileHandle('head').then(
-      () => undefined,
-      (error: Error) => (error?.name === 'NotFoundError' ? error : undefined),
-    )
-
   async function openWritable(mustExist: boolean): Promise<StoreFiles> {
     directory = await findDirectory(name, !mustExist)
     if (mustExist) await directory.getFileHandle('head')
@@ -116,11 +111,13 @@ export function opfsHost(name: string): Host {
       // The head is written before any other file. If it was never written, the other files must be empty.
       if (sizeOf(0) + sizeOf(1) > 0)
         throw new NidusError('CORRUPT', `both slots of the head of "${name}" are damaged: restore a copy`)
-      handles.head.write(encodeSlot(0), { at: slotOffset(0) })
+      sink(handles.head).write(encodeSlot(0), { at: slotOffset(0) })
     }
+    generation = current ?? 0
+    mark = new Mark(directory)
+    mark.write(sink(handles.head), generation)
     // A killed worker may have written a slot without a flush. All later steps rely on that slot.
     handles.head.flush()
-    generation = current ?? 0
     // A current pair always has at least a header. If it is empty and the other pair is not, the head has lost its
     // newer slot.
     if (sizeOf(generation) === 0 && sizeOf(generation + 1) > 0)
@@ -184,15 +181,15 @@ export function opfsHost(name: string): Host {
     },
     async promote(files) {
       if (files !== created) throw new NotPromoted(new Error('this pair was not made by create()'))
-      handles!.head.write(encodeSlot(generation + 1), { at: slotOffset(generation + 1) })
+      mark.promote(sink(handles!.head), generation + 1)
       handles!.head.flush()
       generation++
     },
     begin() {
-      looking = isRemoved()
+      looking = mark.removed()
     },
     async commit() {
-      const removed = await (looking ?? isRemoved())
+      const removed = await (looking ?? mark.removed())
       looking = undefined
       if (removed)
         throw new NidusError(
@@ -206,7 +203,7 @@ export function opfsHost(name: string): Host {
     },
     async close() {
       // In Chromium, closing the handle of a removed file never returns. The end of the worker releases the handle.
-      if (handles && (await isRemoved())) handles = undefined
+      if (handles && (await mark.removed())) handles = undefined
       closeAll()
     },
   }
