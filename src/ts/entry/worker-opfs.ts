@@ -9,6 +9,4 @@ configureRuntime({
   text: () =>
     loadText(new URL('./text.js', import.meta.url).href, () => fetch(new URL('./nidus-text.wasm', import.meta.url))),
 })
-if (typeof WorkerGlobalScope !== 'undefined') serve(globalThis as unknown as Parameters<typeof serve>[0], NEEDS_WHOLE)
-
-declare const WorkerGlobalScope: unknown
+if ('WorkerGlobalScope' in globalThis) serve(globalThis as unknown as Parameters<typeof serve>[0], NEEDS_WHOLE)

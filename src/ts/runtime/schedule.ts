@@ -3,7 +3,7 @@ declare const setImmediate: ((callback: () => void) => unknown) | undefined
 /** Lets waiting work run: messages, timers, other calls. */
 export function breathe(): Promise<void> {
   if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve))
-  if (typeof MessageChannel === 'undefined') return sleep(0)
+  if (!globalThis.MessageChannel) return sleep(0)
   // Not setTimeout: browsers delay nested timers to 4 ms, and to a second in a background tab.
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel()

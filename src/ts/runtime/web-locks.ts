@@ -3,7 +3,7 @@ import { sleep } from './schedule.js'
 // The browser releases a Web Lock whenever its holder ends, for any reason. Nothing else shows reliably that a tab has
 // ended.
 
-export const locks = () => (typeof navigator === 'undefined' ? undefined : navigator.locks)
+export const locks = () => (globalThis.navigator as Navigator | undefined)?.locks
 
 const RELEASE_MS = 1000
 

@@ -6,12 +6,13 @@ import { crc32 } from '../../format/crc32.js'
  * valid slot with the higher generation is current. Whether a generation is even or odd decides its slot and its pair
  * of files.
  *
- * The bytes 32 to 47 of a sector are a random mark. An opening writes it into the sector that is not current, and a
+ * The bytes 32 to 47 of a sector are a random text, the mark. An opening writes it into the sector that is not current, and a
  * promotion with the new slot (see `mark.ts`).
  */
 const SECTOR = 512
+const SLOT_SIZE = 20
 const MARK_AT = 32
-export const MARK_SIZE = 16
+const MARK_SIZE = 16
 export const HEAD_SIZE = 2 * SECTOR
 const MAGIC = /* @__PURE__ */ new TextEncoder().encode('NDSHEAD1')
 
@@ -20,28 +21,26 @@ export const slotOffset = (generation: number) => (generation % 2) * SECTOR
 /** Returns the place of the mark in the sector of a generation's slot. */
 export const markOffset = (generation: number) => slotOffset(generation) + MARK_AT
 
-export function encodeSlot(generation: number, mark?: Uint8Array): Uint8Array<ArrayBuffer> {
+export function encodeSlot(generation: number, mark = new Uint8Array(MARK_SIZE)): Uint8Array<ArrayBuffer> {
   const slot = new Uint8Array(MARK_AT + MARK_SIZE)
   const view = new DataView(slot.buffer)
   slot.set(MAGIC)
-  view.setUint32(8, generation >>> 0, true)
-  view.setUint32(12, Math.floor(generation / 2 ** 32), true)
+  view.setBigUint64(8, BigInt(generation), true)
   view.setUint32(16, crc32(slot.subarray(0, 16)), true)
-  if (mark) slot.set(mark, MARK_AT)
+  slot.set(mark, MARK_AT)
   return slot
 }
 
 /** Returns the current generation, or undefined if no slot is whole. */
 export function decodeHead(head: Uint8Array): number | undefined {
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength)
   let best: number | undefined
   for (const at of [0, SECTOR]) {
-    if (head.length < at + 20) continue
-    const slot = head.subarray(at, at + 20)
-    const view = new DataView(slot.buffer, slot.byteOffset, slot.byteLength)
-    if (!MAGIC.every((byte, i) => slot[i] === byte) || view.getUint32(16, true) !== crc32(slot.subarray(0, 16)))
-      continue
-    const generation = view.getUint32(12, true) * 2 ** 32 + view.getUint32(8, true)
-    if (slotOffset(generation) === at && (best === undefined || generation > best)) best = generation
+    if (head.length < at + SLOT_SIZE) continue
+    const generation = Number(view.getBigUint64(at + 8, true))
+    const slot = encodeSlot(generation).subarray(0, SLOT_SIZE)
+    if (slotOffset(generation) === at && !(best! > generation) && slot.every((byte, i) => byte === head[at + i]))
+      best = generation
   }
   return best
 }
@@ -49,4 +48,4 @@ export function decodeHead(head: Uint8Array): number | undefined {
 /** Returns whether no slot is whole, and the bytes are not the beginning of a slot either. */
 export const isForeignHead = (head: Uint8Array): boolean =>
   decodeHead(head) === undefined &&
-  [0, SECTOR].some((at) => head.subarray(at, at + MAGIC.length).some((byte, i) => byte !== 0 && byte !== MAGIC[i]))
+  [0, SECTOR].some((at) => MAGIC.some((byte, i) => head[at + i] && head[at + i] !== byte))

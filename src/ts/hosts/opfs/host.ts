@@ -1,7 +1,7 @@
 import type { Host } from '../../contract/host.js'
 import { NotPromoted } from '../../contract/host.js'
 import { sleep } from '../../runtime/schedule.js'
-import { NidusError } from '../../errors/errors.js'
+import { NidusError, readOnlyError } from '../../errors/errors.js'
 import type { StoreFiles, SyncAccessHandle } from '../../types/index.js'
 import {
   foreignError,
@@ -31,7 +31,7 @@ export const encodeName = (name: string) =>
   encodeURIComponent(name).replace(/[.~*'()!]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`)
 
 export async function rootDirectory(create: boolean): Promise<FileSystemDirectoryHandle> {
-  const storage = typeof navigator === 'undefined' ? undefined : navigator.storage
+  const storage = (globalThis.navigator as Navigator | undefined)?.storage
   if (typeof storage?.getDirectory !== 'function') {
     throw new NidusError(
       'STORAGE_UNAVAILABLE',
@@ -79,7 +79,7 @@ export function opfsHost(name: string): Host {
   /** True if the pair that is not current may hold bytes to be removed. */
   let stale = false
   /** The answer to `begin`. */
-  let looking: ReturnType<Mark['removed']> | undefined
+  let looking: Promise<boolean> | undefined
   let mark: Mark
   /** A file of another program, in the pair that is not current. */
   let foreignFile: FileName | undefined
@@ -88,12 +88,11 @@ export function opfsHost(name: string): Host {
     data: sink(handles![`data.${of % 2}` as FileName]),
     log: sink(handles![`log.${of % 2}` as FileName]),
   })
-  const empty = (of: number) => {
-    handles![`log.${of % 2}` as FileName].truncate(0)
-    handles![`data.${of % 2}` as FileName].truncate(0)
+  const empty = ({ data, log }: StoreFiles) => {
+    log.truncate(0)
+    data.truncate(0)
   }
-  const sizeOf = (of: number) =>
-    handles![`data.${of % 2}` as FileName].getSize() + handles![`log.${of % 2}` as FileName].getSize()
+  const sizeOf = ({ data, log }: StoreFiles) => data.getSize() + log.getSize()
   const closeAll = () => {
     for (const handle of Object.values(handles ?? {})) handle.close()
     handles = undefined
@@ -109,30 +108,33 @@ export function opfsHost(name: string): Host {
     const current = decodeHead(head)
     if (current === undefined) {
       // The head is written before any other file. If it was never written, the other files must be empty.
-      if (sizeOf(0) + sizeOf(1) > 0)
+      if (sizeOf(pair(0)) + sizeOf(pair(1)) > 0)
         throw new NidusError('CORRUPT', `both slots of the head of "${name}" are damaged: restore a copy`)
       sink(handles.head).write(encodeSlot(0), { at: slotOffset(0) })
     }
     generation = current ?? 0
-    mark = new Mark(directory)
+    mark = new Mark()
     mark.write(sink(handles.head), generation)
     // A killed worker may have written a slot without a flush. All later steps rely on that slot.
     handles.head.flush()
     // A current pair always has at least a header. If it is empty and the other pair is not, the head has lost its
     // newer slot.
-    if (sizeOf(generation) === 0 && sizeOf(generation + 1) > 0)
+    const files = pair(generation)
+    const other = pair(generation + 1)
+    if (sizeOf(files) === 0 && sizeOf(other) > 0)
       throw new NidusError(
         'CORRUPT',
         `the head of "${name}" names an empty pair of files, yet the other pair is not empty: restore a copy`,
       )
-    stale = !foreignFile && sizeOf(generation + 1) > 0
+    stale = !foreignFile && sizeOf(other) > 0
     // An import into a new store was not finished (see `create`). Its bytes must be gone before the zero byte that
     // marks it can go.
-    if (stale && sizeOf(generation) < 64) {
-      empty(generation + 1)
-      for (const file of ['data', 'log']) handles[`${file}.${(generation + 1) % 2}` as FileName].flush()
+    if (stale && sizeOf(files) < 64) {
+      empty(other)
+      other.data.flush()
+      other.log.flush()
     }
-    return pair(generation)
+    return files
   }
 
   return {
@@ -167,13 +169,13 @@ export function opfsHost(name: string): Host {
           foreignFile.split('.')[0] as 'data',
           'INVALID_ARGUMENT',
         )
-      empty(generation + 1)
+      empty(pair(generation + 1))
       // The store is not made yet, so its current pair is empty. The bytes of the new pair must not make it look as if
       // the head had lost a slot. So one zero byte marks a creation that was not finished.
-      if (sizeOf(generation) === 0) {
-        const data = handles![`data.${generation % 2}` as FileName]
-        data.write(new Uint8Array(1), { at: 0 })
-        data.flush()
+      const files = pair(generation)
+      if (sizeOf(files) === 0) {
+        files.data.write(new Uint8Array(1), { at: 0 })
+        files.data.flush()
       }
       // No commit comes before the promotion. If the pair is never promoted, the next commit empties it.
       stale = true
@@ -186,24 +188,23 @@ export function opfsHost(name: string): Host {
       generation++
     },
     begin() {
-      looking = mark.removed()
+      looking = mark.removed(directory)
     },
     async commit() {
-      const removed = await (looking ?? mark.removed())
+      const removed = await (looking ?? mark.removed(directory))
       looking = undefined
       if (removed)
         throw new NidusError(
           'FAILED',
           `the files of the store "${name}" were removed while it was open (storage cleared?)`,
-          { cause: removed },
         )
       if (!stale) return
       stale = false
-      empty(generation + 1)
+      empty(pair(generation + 1))
     },
     async close() {
       // In Chromium, closing the handle of a removed file never returns. The end of the worker releases the handle.
-      if (handles && (await mark.removed())) handles = undefined
+      if (handles && (await mark.removed(directory))) handles = undefined
       closeAll()
     },
   }
@@ -213,7 +214,7 @@ export function opfsHost(name: string): Host {
 export async function probeOpfs(): Promise<void> {
   const root = await rootDirectory(true)
   // The dot sets this name apart from the directories of stores. The random part sets it apart from other probes.
-  const name = `probe.${crypto.getRandomValues(new Uint32Array(2)).join('-')}`
+  const name = `probe.${crypto.randomUUID()}`
   const file = (await root.getFileHandle(name, { create: true })) as OpenableFile
   try {
     ;(await openHandle(file)).close()
@@ -366,7 +367,7 @@ export async function openSnapshot(
   if (generation === undefined)
     throw new NidusError('NOT_FOUND', `the creation of the store "${name}" was never finished`)
   const refuse = (): never => {
-    throw new NidusError('READ_ONLY', `the store "${name}" was opened read-only`)
+    throw readOnlyError(name)
   }
   const snapshot = (blob: File, again: () => Promise<File>): Snapshot => ({
     generation,

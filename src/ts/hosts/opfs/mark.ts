@@ -1,4 +1,4 @@
-import { HEAD_SIZE, MARK_SIZE, encodeSlot, markOffset, slotOffset } from './head.js'
+import { encodeSlot, markOffset, slotOffset } from './head.js'
 import type { SyncAccessHandle } from '../../types/index.js'
 
 /**
@@ -7,16 +7,9 @@ import type { SyncAccessHandle } from '../../types/index.js'
  * So every opening leaves a random mark in the head.
  */
 export class Mark {
-  readonly #directory: FileSystemDirectoryHandle
-  readonly #bytes = crypto.getRandomValues(new Uint8Array(MARK_SIZE))
+  readonly #text = crypto.randomUUID().slice(-16)
+  readonly #bytes = new TextEncoder().encode(this.#text)
   #written = false
-  #head: FileSystemFileHandle | undefined
-  /** The size and the time of the head when it had the mark. */
-  #seen = ''
-
-  constructor(directory: FileSystemDirectoryHandle) {
-    this.#directory = directory
-  }
 
   /** Writes the mark beside the slot that is not current, so that a torn write cannot damage the current one. */
   write(head: SyncAccessHandle, generation: number) {
@@ -31,23 +24,15 @@ export class Mark {
   /** Writes the slot of a new generation. */
   promote(head: SyncAccessHandle, generation: number) {
     head.write(encodeSlot(generation, this.#bytes), { at: slotOffset(generation) })
-    this.#written = true
-    this.#seen = ''
   }
 
-  /** Returns an error if the files were removed, and undefined if they are there. */
-  async removed(): Promise<Error | undefined> {
+  /** Returns whether the files were removed. */
+  async removed(directory: FileSystemDirectoryHandle): Promise<boolean> {
     try {
-      this.#head ??= await this.#directory.getFileHandle('head')
-      const file = await this.#head.getFile()
-      const seen = `${file.size} ${file.lastModified}`
-      if (!this.#written || seen === this.#seen) return
-      const head = new Uint8Array(await file.slice(0, HEAD_SIZE).arrayBuffer())
-      if (![0, 1].some((slot) => this.#bytes.every((byte, i) => head[markOffset(slot) + i] === byte)))
-        return new Error('another store of this name is in its place')
-      this.#seen = seen
+      const head = await (await directory.getFileHandle('head')).getFile()
+      return this.#written && !(await head.text()).includes(this.#text)
     } catch (error) {
-      if ((error as Error | undefined)?.name === 'NotFoundError') return error as Error
+      return (error as Error | undefined)?.name === 'NotFoundError'
     }
   }
 }
