@@ -10,6 +10,8 @@ export class Mark {
   readonly #text = crypto.randomUUID().slice(-16)
   readonly #bytes = new TextEncoder().encode(this.#text)
   #written = false
+  /** The time of the head when it had the mark. */
+  #seen = 0
 
   /** Writes the mark beside the slot that is not current, so that a torn write cannot damage the current one. */
   write(head: SyncAccessHandle, generation: number) {
@@ -30,7 +32,10 @@ export class Mark {
   async removed(directory: FileSystemDirectoryHandle): Promise<boolean> {
     try {
       const head = await (await directory.getFileHandle('head')).getFile()
-      return this.#written && !(await head.text()).includes(this.#text)
+      const { lastModified } = head
+      if (this.#written && lastModified !== this.#seen && !(await head.text()).includes(this.#text)) return true
+      this.#seen = lastModified
+      return false
     } catch (error) {
       return (error as Error | undefined)?.name === 'NotFoundError'
     }
