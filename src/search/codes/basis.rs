@@ -10,6 +10,9 @@ use crate::segment::{Matrix, Supplied};
 
 /// The number of rows of a sample that are in memory at the same time.
 const PART: usize = 2048;
+/// The length of a dimension's numbers of a part, with zeros at its end. A power of two would put the same row's numbers
+/// of all dimensions in the same places of the cache.
+const SIDE: usize = PART + 16;
 /// A sample has half of the rows, but at least one part and at most this many rows. What it leaves of the other rows
 /// falls with its size, and so does the number of rows that a search must look at twice. A larger one would take longer
 /// than it saves.
@@ -19,7 +22,7 @@ const ROUNDS: usize = 8;
 /// If the first layer leaves more than this of the sample's rows (root mean square), codes without a basis are quicker.
 const MOST_REST: f32 = 0.6;
 /// The approximate number of multiplications in a step.
-const STEP: usize = 1 << 24;
+const STEP: usize = 1 << 23;
 /// In lower dimensions a basis does not pay. In higher ones, rotating rows takes too long.
 const DIMENSIONS: std::ops::RangeInclusive<usize> = 96..=2048;
 
@@ -151,12 +154,12 @@ impl Builder {
                 self.stage = Stage::Moments(to, 0);
             }
             Stage::Moments(taken, from) => {
-                let to = (from + (STEP / (d * PART)).next_multiple_of(4)).min(d);
-                let side = |i: usize| i * PART;
+                let to = (from + (STEP / (d * SIDE)).next_multiple_of(4)).min(d);
+                let side = |i: usize| i * SIDE;
                 products(
                     &self.sample[side(from)..side(to)],
                     &self.sample[..side(to)],
-                    PART,
+                    SIDE,
                     &mut self.next[..(to - from) * to],
                 );
                 for i in from..to {
@@ -219,12 +222,12 @@ impl Builder {
 
     fn take_sample(&mut self, rows: &mut dyn Iterator<Item = &[f32]>) -> Result<()> {
         let d = self.dimension;
-        error::zeros(&mut self.sample, d * PART, "the basis of codes")?;
-        error::zeros(&mut self.next, (STEP / (d * PART)).next_multiple_of(4) * d, "the basis of codes")?;
+        error::zeros(&mut self.sample, d * SIDE, "the basis of codes")?;
+        error::zeros(&mut self.next, (STEP / (d * SIDE)).next_multiple_of(4) * d, "the basis of codes")?;
         for (n, row) in rows.enumerate() {
             if NORMS.contains(&norm_squared(row).sqrt()) {
                 for (i, x) in row.iter().enumerate() {
-                    self.sample[i * PART + n] = *x;
+                    self.sample[i * SIDE + n] = *x;
                 }
                 self.sampled += 1;
             }

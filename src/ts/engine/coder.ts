@@ -20,6 +20,8 @@ const CODE_STEPS = 8
  * than this.
  */
 const ALONG_MS = 50
+/** The first step waits this long, in milliseconds, so that a search right after the opening does not wait for it. */
+const FIRST_MS = 20
 /** If the part of the core that makes codes could not be loaded, a write after this time tries again. */
 const RETRY_MS = 60_000
 
@@ -34,6 +36,7 @@ export class Coder {
   #on = false
   /** True once the part of the core is there that makes codes. */
   #loaded = false
+  #waited = !hasBackground
   /** Nothing begins before this time. */
   #notBefore = 0
   /** The longest time that one query took since the background began, in milliseconds. */
@@ -51,6 +54,7 @@ export class Coder {
   begin() {
     if (this.#on || this.#ended() || performance.now() < this.#notBefore) return
     if (!this.#loaded && this.#open.store.uncoded === 0) return
+    if (!this.#waited) return this.#beginAfter(sleep(FIRST_MS))
     const loading = loadPart('codes')
     this.#loaded = !loading
     if (loading) this.#beginAfter(loading)
@@ -58,10 +62,14 @@ export class Coder {
     else this.#steps(CODE_STEPS)
   }
 
-  /** Begins once the part of the core that makes codes is loaded. Until then, searches scan the rows. */
-  #beginAfter(loading: Promise<void>) {
+  /**
+   * Begins after `wait`: a short time, or the loading of the part of the core that makes codes. Until then, searches
+   * scan the rows.
+   */
+  #beginAfter(wait: Promise<void>) {
+    this.#waited = true
     this.#notBefore = Infinity
-    loading.then(
+    wait.then(
       () => {
         this.#notBefore = 0
         this.begin()

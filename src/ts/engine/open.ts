@@ -35,7 +35,7 @@ export async function openStore(spec: OpenSpec, host: Host): Promise<Opened> {
       if (attempt === TRIES) {
         throw new NidusError(
           'STORAGE_FAILED',
-          `the store "${spec.name}" kept changing while it was being read; it was tried ${TRIES} times`,
+          `the store "${spec.name}" kept changing while it was read: try again`,
         )
       }
     } catch (error) {
