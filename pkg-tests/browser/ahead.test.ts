@@ -104,3 +104,20 @@ it('the page does not compile it for search workers, or for a worker of the call
   expect(await used((url) => realFetch(url), { workers: 2 })).toEqual({ fetched: [], sent: 0 })
   expect(await used((url) => realFetch(url), { worker })).toEqual({ fetched: [], sent: 0 })
 })
+
+it('does not wait without end for the response that a page gives', async () => {
+  const realTimeout = globalThis.setTimeout
+  // Makes a minute of waiting short.
+  globalThis.setTimeout = ((work: () => void, ms?: number) =>
+    realTimeout(work, ms === 60_000 ? 30 : ms)) as typeof setTimeout
+  try {
+    const wasm = new Response(new ReadableStream(), { headers: { 'content-type': 'application/wasm' } })
+    await expect(Nidus.open('hanging', { dimension: 2, wasm })).rejects.toMatchObject({
+      code: 'FAILED',
+      message: 'the .wasm file could not be loaded: it took over a minute',
+    })
+  } finally {
+    globalThis.setTimeout = realTimeout
+  }
+  expect((await Nidus.list()).filter(({ name }) => name === 'hanging')).toEqual([])
+})

@@ -22,7 +22,7 @@ const unavailable = (kind: StorageKind) =>
  * worker.
  */
 const starts = (wanted?: unknown) =>
-  typeof Worker !== 'undefined' &&
+  'Worker' in globalThis &&
   (wanted || !('DedicatedWorkerGlobalScope' in globalThis && navigator.userAgent.includes('Firefox')))
 
 const here = () => import('./this-thread.js')

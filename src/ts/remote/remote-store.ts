@@ -1,6 +1,6 @@
 import { isWrite, type Args, type Method, type Result } from '../contract/calls.js'
 import type { Backend, CallOptions, OpenSpec, SalvageSpec, Source } from '../contract/backend.js'
-import { sleep } from '../runtime/schedule.js'
+import { inTime, sleep } from '../runtime/schedule.js'
 import { newSender } from '../contract/tickets.js'
 import { Ledger, type PendingCall } from '../messages/ledger.js'
 import { Unflushed, mayBeLost } from '../messages/unflushed.js'
@@ -18,9 +18,9 @@ import type { PageSide, WireSource, WorkerSide } from './protocol.js'
 async function read(wasm: WasmSource | undefined): Promise<WireSource | undefined> {
   if (wasm === undefined || wasm instanceof WebAssembly.Module) return wasm
   if (typeof wasm === 'string' || wasm instanceof URL) return new URL(wasm, globalThis.location?.href).href
-  if (typeof Response !== 'undefined' && wasm instanceof Response) {
+  if (wasm instanceof Response) {
     if (!wasm.ok) throw new Error(`${wasm.url} answered ${wasm.status}`)
-    return wasm.arrayBuffer()
+    return inTime(wasm.arrayBuffer())
   }
   return ArrayBuffer.isView(wasm) ? wasm.buffer.slice(wasm.byteOffset, wasm.byteOffset + wasm.byteLength) : wasm
 }
