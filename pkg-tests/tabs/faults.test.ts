@@ -277,6 +277,53 @@ describe('in Chromium', () => {
       await other.close()
     })
 
+    it(`after the storage was cleared, a flush, a compaction and an import fail (${storage})`, async () => {
+      const page = await arrive(machine.context, place.url)
+      const cdp = await machine.context.newCDPSession(page)
+      const { origin } = new URL(place.url)
+      const clear = () => cdp.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' })
+      const codeOf = (call: string) => page.evaluate(`${call}.then(() => 'done', ({ code }) => code)`)
+      await open(page, 'flushed', storage)
+      expect((await write(page, 0, 1)).count).toBe(200)
+      if (storage === 'opfs') {
+        // A write that fails before its commit must leave no answer behind for the flush.
+        await cdp.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 1 })
+        expect((await write(page, 1, 1, 5000)).codes).toEqual(['QUOTA_EXCEEDED'])
+        await cdp.send('Storage.overrideQuotaForOrigin', { origin })
+      }
+      await clear()
+      expect(await codeOf('store.flush()')).toBe('FAILED')
+      await close(page)
+
+      await open(page, 'compacted', storage)
+      expect((await write(page, 0, 1)).count).toBe(200)
+      await clear()
+      expect(await codeOf('store.compact()')).toBe('FAILED')
+      await close(page)
+
+      await open(page, 'exported', storage)
+      expect((await write(page, 0, 40)).count).toBe(8000)
+      await page.evaluate(`(async () => {
+        const tar = new Uint8Array(await new Response(store.export()).arrayBuffer())
+        const half = new Promise((resolve) => (window.goOn = resolve))
+        const source = new ReadableStream({
+          async start(controller) {
+            controller.enqueue(tar.slice(0, tar.length / 2))
+            await half
+            controller.enqueue(tar.slice(tar.length / 2))
+            controller.close()
+          },
+        })
+        window.imported = nidus.Nidus.import('imported', source, { storage: '${storage}' })
+        window.imported.catch(() => {})
+      })()`)
+      await expect.poll(() => page.evaluate(`nidus.Nidus.list().then((all) => all.length)`)).toBe(2)
+      await clear()
+      expect(await codeOf('(goOn(), imported)')).toBe('FAILED')
+      await close(page)
+      await page.close()
+    })
+
     it(
       'if the wasm memory cannot grow, writes fail with OUT_OF_MEMORY, and stored records stay and can be ' +
         `searched (${storage})`,

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use js_sys::futures::spawn_local;
 
 use super::folder::{FILES, Mark, check_worker, deadline, folder, has_head, lock, refuse_others};
-use super::head::{HEAD_SIZE, MARK_SIZE, decode_head, encode_slot, mark_offset, slot_offset};
+use super::head::{HEAD_SIZE, MARK_SIZE, decode_head, encode_slot, slot_offset};
 use super::sink::{File, OpfsSink};
 use crate::browser::wait::Slot;
 use crate::browser::{Compacting, locks, register};
@@ -111,8 +111,10 @@ impl OpfsFiles {
         for file in &FILES[1..] {
             files.0.push(lock(name, &folder, file, deadline).await?);
         }
-        let mut mark = Mark::new(folder);
-        let generation = current(name, &files.0, &head, &mut mark)?;
+        let generation = current(name, &files.0, &head)?;
+        let mark = Mark::new(folder, &files.0[0], generation);
+        // A killed worker may have written a slot without a flush. All later steps rely on that slot.
+        files.0[0].flush()?;
         let Ok(files) = <[_; 5]>::try_from(std::mem::take(&mut files.0)) else {
             fail!(Failed, "a file was not opened")
         };
@@ -236,7 +238,7 @@ impl Drop for Files {
 }
 
 /// Returns the current generation, and makes the head of a new store.
-fn current(name: &str, files: &[Rc<File>], head: &[u8], mark: &mut Mark) -> Result<u64> {
+fn current(name: &str, files: &[Rc<File>], head: &[u8]) -> Result<u64> {
     let size =
         |generation: u64| Ok::<_, crate::Error>(files[data(generation)].size()? + files[data(generation) + 1].size()?);
     let current = decode_head(head);
@@ -248,10 +250,6 @@ fn current(name: &str, files: &[Rc<File>], head: &[u8], mark: &mut Mark) -> Resu
         files[0].write(slot_offset(0), &encode_slot(0, &[0; MARK_SIZE]))?;
     }
     let generation = current.unwrap_or(0);
-    // If the quota is full, the store has no mark. It can be opened nevertheless, and tells whether there is a head.
-    mark.written = files[0].write(mark_offset(generation + 1), &mark.bytes).is_ok();
-    // A killed worker may have written a slot without a flush. All later steps rely on that slot.
-    files[0].flush()?;
     // A current pair always has at least a header. If it is empty and the other one is not, the head has lost its newer
     // slot.
     if size(generation)? == 0 && size(generation + 1)? > 0 {
@@ -316,6 +314,7 @@ impl Inner {
         head.write(slot_offset(next), &encode_slot(next, &self.mark.bytes))
             .and_then(|()| head.flush())
             .context("promote the new files")?;
+        self.mark.promoted();
         self.generation.set(next);
         Ok(())
     }

@@ -11,7 +11,7 @@ use web_sys::{
     FileSystemGetFileOptions, FileSystemSyncAccessHandle,
 };
 
-use super::head::{HEAD_SIZE, MARK_SIZE, decode_head, has_mark, is_foreign_head};
+use super::head::{HEAD_SIZE, MARK_SIZE, decode_head, has_mark, is_foreign_head, mark_offset};
 use super::owner::{Look, NOTHING, Seen, encode_name, foreign_of, look_at_data, look_at_log, missing_of};
 use super::sink::{File, Opened};
 use crate::browser::errors::{name_of, storage_error};
@@ -90,25 +90,43 @@ async fn entry(
 #[derive(Clone)]
 pub struct Mark {
     folder: FileSystemDirectoryHandle,
+    head: Rc<File>,
+    at: u64,
     pub bytes: [u8; MARK_SIZE],
-    /// Whether the head has the mark.
-    pub written: bool,
+    written: Cell<bool>,
 }
 
 impl Mark {
-    pub fn new(folder: FileSystemDirectoryHandle) -> Self {
+    /// Writes the mark beside the slot that is not current, so that a torn write cannot damage the current one.
+    pub fn new(folder: FileSystemDirectoryHandle, head: &Rc<File>, generation: u64) -> Self {
         let random = || js_sys::Math::random().to_bits().to_le_bytes();
         let mut bytes = [0; MARK_SIZE];
         bytes[..8].copy_from_slice(&random());
         bytes[8..].copy_from_slice(&random());
-        Self { folder, bytes, written: false }
+        let mark =
+            Self { folder, head: head.clone(), at: mark_offset(generation + 1), bytes, written: Cell::new(false) };
+        mark.write();
+        mark
+    }
+
+    /// If the quota is full, the mark is written later: a full store can be opened.
+    fn write(&self) {
+        if !self.written.get() {
+            self.written.set(self.head.write(self.at, &self.bytes).is_ok());
+        }
+    }
+
+    /// Notes that a promotion wrote the mark with its slot.
+    pub fn promoted(&self) {
+        self.written.set(true);
     }
 
     /// Returns whether the files were removed.
     pub async fn is_removed(&self) -> bool {
+        self.write();
         match start(&self.folder, FILES[0]).await {
             Ok(None) => true,
-            Ok(Some((head, _))) => self.written && !has_mark(&head, &self.bytes),
+            Ok(Some((head, _))) => self.written.get() && !has_mark(&head, &self.bytes),
             Err(_) => false,
         }
     }

@@ -14,8 +14,9 @@ export interface Host extends Omit<StorageHost, 'destroy'> {
   open(mode: { readOnly: boolean; mustExist: boolean; lenient?: boolean }): Promise<StoreFiles>
   /** Undoes an opening that is refused: removes what it made, if that is still empty, and releases the lock. */
   refused?(): Promise<void>
-  /** A write begins, and `commit` follows it. The host may ask meanwhile what `commit` has to know. */
-  begin?(): void
+  /** A write begins. If `commit` follows it, it is given what this returns. */
+  begin?(): Promise<boolean>
+  commit(begun?: Promise<boolean>): Promise<void>
   /** `toRead`: an import will read the whole pair back before `promote`. */
   create(toRead?: boolean): Promise<StoreFiles>
   /** The place of the derived file, which has the indexes of words. */

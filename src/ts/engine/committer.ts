@@ -154,9 +154,9 @@ export class Committer {
     const made = this.#made
     this.#made = []
     const size = store.stagedBytes
-    if (size > 0) host.begin?.()
+    const begun = size > 0 ? host.begin?.() : undefined
     open.run(() => store.write())
-    if (size > 0) await this.#hostCommit()
+    if (size > 0) await this.#hostCommit(begun)
     const { feed } = this.#engine
     const apply = () => {
       feed.made(made, () => open.run(() => store.stagedIds()))
@@ -174,10 +174,10 @@ export class Committer {
     feed.tell()
   }
 
-  async #hostCommit() {
+  async #hostCommit(begun: Promise<boolean> | undefined) {
     const { host, store } = this.#open
     try {
-      await host.commit()
+      await host.commit(begun)
     } catch (error) {
       const coded = storageError(error, 'the commit failed')
       const undone = host.transactional && coded.code !== 'OUTCOME_UNKNOWN' && coded.code !== 'FAILED'

@@ -33,7 +33,7 @@ export async function openStore(spec: OpenSpec, host: Host): Promise<Opened> {
         return core
       }
       if (attempt === TRIES) {
-        throw new NidusError('STORAGE_FAILED', `the store "${spec.name}" kept changing while it was read: try again`)
+        throw new NidusError('STORAGE_FAILED', `the store "${spec.name}" kept changing: try again`)
       }
     } catch (error) {
       await refuse(files, host)

@@ -78,8 +78,6 @@ export function opfsHost(name: string): Host {
   let created: StoreFiles | undefined
   /** True if the pair that is not current may hold bytes to be removed. */
   let stale = false
-  /** The answer to `begin`. */
-  let looking: Promise<boolean> | undefined
   let mark: Mark
   /** A file of another program, in the pair that is not current. */
   let foreignFile: FileName | undefined
@@ -98,6 +96,14 @@ export function opfsHost(name: string): Host {
     handles = undefined
   }
 
+  const mustBeThere = async (removed: Promise<boolean>) => {
+    if (await removed)
+      throw new NidusError(
+        'FAILED',
+        `the files of the store "${name}" were removed while it was open (storage cleared?)`,
+      )
+  }
+
   async function openWritable(mustExist: boolean): Promise<StoreFiles> {
     directory = await findDirectory(name, !mustExist)
     if (mustExist) await directory.getFileHandle('head')
@@ -113,19 +119,15 @@ export function opfsHost(name: string): Host {
       sink(handles.head).write(encodeSlot(0), { at: slotOffset(0) })
     }
     generation = current ?? 0
-    mark = new Mark()
-    mark.write(sink(handles.head), generation)
-    // A killed worker may have written a slot without a flush. All later steps rely on that slot.
-    handles.head.flush()
     // A current pair always has at least a header. If it is empty and the other pair is not, the head has lost its
     // newer slot.
     const files = pair(generation)
     const other = pair(generation + 1)
     if (sizeOf(files) === 0 && sizeOf(other) > 0)
-      throw new NidusError(
-        'CORRUPT',
-        `the head of "${name}" names an empty pair of files, yet the other pair is not empty: restore a copy`,
-      )
+      throw new NidusError('CORRUPT', `the newer slot of the head of "${name}" is damaged: restore a copy`)
+    mark = new Mark(directory, sink(handles.head), generation)
+    // A killed worker may have written a slot without a flush. All later steps rely on that slot.
+    handles.head.flush()
     stale = !foreignFile && sizeOf(other) > 0
     // An import into a new store was not finished (see `create`). Its bytes must be gone before the zero byte that
     // marks it can go.
@@ -183,28 +185,21 @@ export function opfsHost(name: string): Host {
     },
     async promote(files) {
       if (files !== created) throw new NotPromoted(new Error('this pair was not made by create()'))
-      mark.promote(sink(handles!.head), generation + 1)
+      mark.promote(generation + 1)
       handles!.head.flush()
       generation++
+      await mustBeThere(mark.removed())
     },
-    begin() {
-      looking = mark.removed(directory)
-    },
-    async commit() {
-      const removed = await (looking ?? mark.removed(directory))
-      looking = undefined
-      if (removed)
-        throw new NidusError(
-          'FAILED',
-          `the files of the store "${name}" were removed while it was open (storage cleared?)`,
-        )
+    begin: () => mark.removed(),
+    async commit(begun = mark.removed()) {
+      await mustBeThere(begun)
       if (!stale) return
       stale = false
       empty(pair(generation + 1))
     },
     async close() {
       // In Chromium, closing the handle of a removed file never returns. The end of the worker releases the handle.
-      if (handles && (await mark.removed(directory))) handles = undefined
+      if (handles && (await mark.removed())) handles = undefined
       closeAll()
     },
   }

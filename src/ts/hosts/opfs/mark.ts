@@ -7,37 +7,48 @@ import type { SyncAccessHandle } from '../../types/index.js'
  * So every opening leaves a random mark in the head.
  */
 export class Mark {
-  readonly #text = crypto.randomUUID().slice(-16)
+  readonly #directory: FileSystemDirectoryHandle
+  readonly #head: SyncAccessHandle
+  readonly #at: number
+  readonly #text = crypto.randomUUID().slice(20)
   readonly #bytes = new TextEncoder().encode(this.#text)
   #written = false
   /** The time of the head when it had the mark. */
   #seen = 0
 
   /** Writes the mark beside the slot that is not current, so that a torn write cannot damage the current one. */
-  write(head: SyncAccessHandle, generation: number) {
+  constructor(directory: FileSystemDirectoryHandle, head: SyncAccessHandle, generation: number) {
+    this.#directory = directory
+    this.#head = head
+    this.#at = markOffset(generation + 1)
+    this.#write()
+  }
+
+  #write() {
     try {
-      head.write(this.#bytes, { at: markOffset(generation + 1) })
+      this.#head.write(this.#bytes, { at: this.#at })
       this.#written = true
     } catch {
-      // The quota is full. A store without a mark can still be opened, and tells whether there is a head at all.
+      // The quota is full. The store can be opened nevertheless, and the mark is written later.
     }
   }
 
-  /** Writes the slot of a new generation. */
-  promote(head: SyncAccessHandle, generation: number) {
-    head.write(encodeSlot(generation, this.#bytes), { at: slotOffset(generation) })
+  /** Writes the slot of a new generation, with the mark. */
+  promote(generation: number) {
+    this.#head.write(encodeSlot(generation, this.#bytes), { at: slotOffset(generation) })
+    this.#written = true
   }
 
   /** Returns whether the files were removed. */
-  async removed(directory: FileSystemDirectoryHandle): Promise<boolean> {
+  async removed(): Promise<boolean> {
+    if (!this.#written) this.#write()
     try {
-      const head = await (await directory.getFileHandle('head')).getFile()
-      const { lastModified } = head
-      if (this.#written && lastModified !== this.#seen && !(await head.text()).includes(this.#text)) return true
-      this.#seen = lastModified
+      const head = await (await this.#directory.getFileHandle('head')).getFile()
+      if (this.#written && head.lastModified !== this.#seen && !(await head.text()).includes(this.#text)) return true
+      this.#seen = head.lastModified
       return false
     } catch (error) {
-      return (error as Error | undefined)?.name === 'NotFoundError'
+      return (error as Error).name === 'NotFoundError'
     }
   }
 }
