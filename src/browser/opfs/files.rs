@@ -179,7 +179,8 @@ impl OpfsFiles {
     /// files are current, and the store goes on with them, unless it says that it has failed.
     ///
     /// Rows that are not in memory ([`OpenOptions::compact`]) cannot be rewritten: that is `UNSUPPORTED`. A store of
-    /// other files is `INVALID_ARGUMENT`.
+    /// other files is `INVALID_ARGUMENT`. This does not notice that the user has cleared the storage: the next
+    /// [`commit_store`](Self::commit_store) does.
     pub fn compact(&self, store: &mut Store) -> Result<()> {
         if store.read_only() {
             fail!(ReadOnly, "the store was opened read-only: open it for writing");
