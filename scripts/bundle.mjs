@@ -279,8 +279,8 @@ const written = async ({ outputFiles }) =>
  */
 async function smaller(name, text) {
   const { minify } = await import('terser')
-  // Comparisons as we write them compress better. `unsafe_arrows` is for functions that nobody calls with `new`: all of ours, and of wasm-bindgen's, are.
-  const compress = { passes: 3, unsafe_arrows: true, lhs_constants: false }
+  // Comparisons as we write them compress better.
+  const compress = { passes: 3, lhs_constants: false }
   const { code } = await minify({ [name]: text }, { module: true, ecma: 2020, compress })
   return Buffer.from(
     code

@@ -167,7 +167,7 @@ impl OpfsFiles {
             self.inner.owned.of_store(store, "commit_store")?;
         }
         store.commit()?;
-        if self.inner.mark.is_removed().await {
+        if self.inner.mark.check().await {
             let why = format!("the files of the store \"{}\" were removed while it was open", self.inner.name);
             store.fail(&why);
             fail!(Failed, "{why} (storage cleared?): open it again");

@@ -86,7 +86,7 @@ async fn entry(
 
 /// Tells whether the files of a store are still the ones that were opened. The user may clear the site's data, and
 /// another tab may then make a store of the same name. The handles cannot tell: they go on writing to the removed files.
-/// So every opening leaves a random mark in the head.
+/// So the first commit leaves a random mark in the head.
 #[derive(Clone)]
 pub struct Mark {
     folder: FileSystemDirectoryHandle,
@@ -97,23 +97,23 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// Writes the mark beside the slot that is not current, so that a torn write cannot damage the current one.
     pub fn new(folder: FileSystemDirectoryHandle, head: &Rc<File>, generation: u64) -> Self {
         let random = || js_sys::Math::random().to_bits().to_le_bytes();
         let mut bytes = [0; MARK_SIZE];
         bytes[..8].copy_from_slice(&random());
         bytes[8..].copy_from_slice(&random());
-        let mark =
-            Self { folder, head: head.clone(), at: mark_offset(generation + 1), bytes, written: Cell::new(false) };
-        mark.write();
-        mark
+        // Beside the slot that is not current, so that a torn write cannot damage the current one.
+        let at = mark_offset(generation + 1);
+        Self { folder, head: head.clone(), at, bytes, written: Cell::new(false) }
     }
 
-    /// If the quota is full, the mark is written later: a full store can be opened.
-    fn write(&self) {
+    /// Returns whether the files were removed. Writes the mark if that was not done yet: an opening changes nothing. If
+    /// the quota is full, the next commit tries again.
+    pub async fn check(&self) -> bool {
         if !self.written.get() {
             self.written.set(self.head.write(self.at, &self.bytes).is_ok());
         }
+        self.is_removed().await
     }
 
     /// Notes that a promotion wrote the mark with its slot.
@@ -121,9 +121,8 @@ impl Mark {
         self.written.set(true);
     }
 
-    /// Returns whether the files were removed.
+    /// Does the same without writing. Without a mark, it tells whether there is a head at all.
     pub async fn is_removed(&self) -> bool {
-        self.write();
         match start(&self.folder, FILES[0]).await {
             Ok(None) => true,
             Ok(Some((head, _))) => self.written.get() && !has_mark(&head, &self.bytes),

@@ -2,7 +2,7 @@
 //! its own, so that a half-written slot leaves the other one whole. A slot is "NDSHEAD1", the generation as u64, and the
 //! crc32 of those 16 bytes. Of the good slots the one with the higher generation counts.
 //!
-//! The bytes 32 to 47 of a sector are a random mark. An opening writes it into the sector that is not current, and a
+//! The bytes 32 to 47 of a sector are a random mark. A commit writes it into the sector that is not current, and a
 //! promotion with the new slot. So a writer can tell whether the files are still the ones that it opened.
 
 use crate::segment::crc32;

@@ -53,9 +53,4 @@ export class Exports {
 }
 
 export const exportEnded = (cause?: unknown) =>
-  new NidusError(
-    'ABORTED',
-    'the store is no longer what this export began with: it was compacted (an export that is not read is not ' +
-      'waited for), or another tab has it now',
-    { cause },
-  )
+  new NidusError('ABORTED', 'the store was compacted since this export began, or another tab has it now', { cause })

@@ -22,7 +22,7 @@ const unavailable = (kind: StorageKind) =>
  * worker.
  */
 const starts = (wanted?: unknown) =>
-  'Worker' in globalThis &&
+  typeof Worker !== 'undefined' &&
   (wanted || !('DedicatedWorkerGlobalScope' in globalThis && navigator.userAgent.includes('Firefox')))
 
 const here = () => import('./this-thread.js')

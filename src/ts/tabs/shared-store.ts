@@ -401,7 +401,7 @@ export class SharedStore implements Backend {
 const leaderSilent = (code: 'LOCKED' | 'STORAGE_UNAVAILABLE' | 'OUTCOME_UNKNOWN', name: string) =>
   new NidusError(
     code,
-    `the store "${name}" is open in another tab, which does not answer (it may be frozen, or stopped by a debugger): ` +
+    `the store "${name}" is open in another tab, which does not answer (frozen, or in a debugger?): ` +
       (code === 'OUTCOME_UNKNOWN'
         ? 'it is not known whether the write is made, or will be made when that tab goes on. It is made whole or not ' +
           'at all'

@@ -6,7 +6,7 @@ import { crc32 } from '../../format/crc32.js'
  * valid slot with the higher generation is current. Whether a generation is even or odd decides its slot and its pair
  * of files.
  *
- * The bytes 32 to 47 of a sector are a random text, the mark. An opening writes it into the sector that is not current, and a
+ * The bytes 32 to 47 of a sector are a random text, the mark. A commit writes it into the sector that is not current, and a
  * promotion with the new slot (see `mark.ts`).
  */
 const SECTOR = 512

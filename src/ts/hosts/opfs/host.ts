@@ -188,10 +188,10 @@ export function opfsHost(name: string): Host {
       mark.promote(generation + 1)
       handles!.head.flush()
       generation++
-      await mustBeThere(mark.removed())
+      await mustBeThere(mark.check())
     },
-    begin: () => mark.removed(),
-    async commit(begun = mark.removed()) {
+    begin: () => mark.check(),
+    async commit(begun = mark.check()) {
       await mustBeThere(begun)
       if (!stale) return
       stale = false

@@ -4,7 +4,7 @@ import type { SyncAccessHandle } from '../../types/index.js'
 /**
  * Tells whether the files of a store are still the ones that were opened. The user may clear the site's data, and
  * another tab may then make a store of the same name. The handles cannot tell: they go on writing to the removed files.
- * So every opening leaves a random mark in the head.
+ * So the first commit leaves a random mark in the head.
  */
 export class Mark {
   readonly #directory: FileSystemDirectoryHandle
@@ -16,21 +16,22 @@ export class Mark {
   /** The time of the head when it had the mark. */
   #seen = 0
 
-  /** Writes the mark beside the slot that is not current, so that a torn write cannot damage the current one. */
   constructor(directory: FileSystemDirectoryHandle, head: SyncAccessHandle, generation: number) {
     this.#directory = directory
     this.#head = head
+    // Beside the slot that is not current, so that a torn write cannot damage the current one.
     this.#at = markOffset(generation + 1)
-    this.#write()
   }
 
-  #write() {
+  /** Returns whether the files were removed. Writes the mark if that was not done yet: an opening changes nothing. */
+  check(): Promise<boolean> {
     try {
-      this.#head.write(this.#bytes, { at: this.#at })
+      if (!this.#written) this.#head.write(this.#bytes, { at: this.#at })
       this.#written = true
     } catch {
-      // The quota is full. The store can be opened nevertheless, and the mark is written later.
+      // The quota is full. The next commit tries again.
     }
+    return this.removed()
   }
 
   /** Writes the slot of a new generation, with the mark. */
@@ -39,9 +40,8 @@ export class Mark {
     this.#written = true
   }
 
-  /** Returns whether the files were removed. */
+  /** Does the same without writing. Without a mark, it tells whether there is a head at all. */
   async removed(): Promise<boolean> {
-    if (!this.#written) this.#write()
     try {
       const head = await (await this.#directory.getFileHandle('head')).getFile()
       if (this.#written && head.lastModified !== this.#seen && !(await head.text()).includes(this.#text)) return true
