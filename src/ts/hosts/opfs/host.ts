@@ -33,10 +33,7 @@ export const encodeName = (name: string) =>
 export async function rootDirectory(create: boolean): Promise<FileSystemDirectoryHandle> {
   const storage = (globalThis.navigator as Navigator | undefined)?.storage
   if (typeof storage?.getDirectory !== 'function') {
-    throw new NidusError(
-      'STORAGE_UNAVAILABLE',
-      'OPFS does not exist here (it needs https or localhost, and a browser that has it)',
-    )
+    throw new NidusError('STORAGE_UNAVAILABLE', 'OPFS does not exist here (it needs https or localhost)')
   }
   return (await storage.getDirectory()).getDirectoryHandle(ROOT, { create })
 }
@@ -234,10 +231,7 @@ export async function findDirectory(name: string, create: boolean) {
 
 function openHandle(file: OpenableFile): Promise<Handle> {
   if (file.createSyncAccessHandle) return file.createSyncAccessHandle()
-  throw new NidusError(
-    'STORAGE_UNAVAILABLE',
-    'this browser has no synchronous OPFS handles (or not outside a dedicated worker)',
-  )
+  throw new NidusError('STORAGE_UNAVAILABLE', 'OPFS handles exist only in dedicated workers')
 }
 
 /** Opens all five files, or none. `head` is the lock. Its holder may wait for the other files. */
