@@ -323,7 +323,10 @@ async function quota(name, profile, origin, kind) {
   }
 }
 
-/** The user clears the storage while the store is open, and another tab makes it anew. Only Chromium can be told to do so. */
+/**
+ * The user clears the storage while the store is open, and another tab makes it anew. Only Chromium can be told to do
+ * so.
+ */
 async function cleared(context, origin, kind) {
   const rust = await example(context, origin, kind)
   await rust.says('0 notes')

@@ -257,7 +257,7 @@ describe('in Chromium', () => {
       },
     )
 
-    it(`no write is acknowledged after the storage was cleared and another tab made the store anew (${storage})`, async () => {
+    it(`no write is acknowledged once the storage was cleared and another tab made it anew (${storage})`, async () => {
       const page = await arrive(machine.context, place.url)
       const other = await arrive(machine.context, place.url)
       await open(page, 'made anew', storage)

@@ -113,8 +113,6 @@ impl OpfsFiles {
         }
         let generation = current(name, &files.0, &head)?;
         let mark = Mark::new(folder, &files.0[0], generation);
-        // A killed worker may have written a slot without a flush. All later steps rely on that slot.
-        files.0[0].flush()?;
         let Ok(files) = <[_; 5]>::try_from(std::mem::take(&mut files.0)) else {
             fail!(Failed, "a file was not opened")
         };
@@ -250,6 +248,8 @@ fn current(name: &str, files: &[Rc<File>], head: &[u8]) -> Result<u64> {
         }
         files[0].write(slot_offset(0), &encode_slot(0, &[0; MARK_SIZE]))?;
     }
+    // A killed worker may have written a slot without a flush. All later steps rely on that slot.
+    files[0].flush()?;
     let generation = current.unwrap_or(0);
     // A current pair always has at least a header. If it is empty and the other one is not, the head has lost its newer
     // slot.

@@ -116,18 +116,18 @@ impl Mark {
         self.is_removed().await
     }
 
-    /// Notes that a promotion wrote the mark with its slot.
-    pub fn promoted(&self) {
-        self.written.set(true);
-    }
-
-    /// Does the same without writing. Without a mark, it tells whether there is a head at all.
+    /// Does what [`check`](Self::check) does, but writes nothing. Without a mark, it tells whether there is a head at all.
     pub async fn is_removed(&self) -> bool {
         match start(&self.folder, FILES[0]).await {
             Ok(None) => true,
             Ok(Some((head, _))) => self.written.get() && !has_mark(&head, &self.bytes),
             Err(_) => false,
         }
+    }
+
+    /// Notes that a promotion wrote the mark with its slot.
+    pub fn promoted(&self) {
+        self.written.set(true);
     }
 }
 

@@ -11,6 +11,8 @@ const SECTOR: usize = 512;
 pub const HEAD_SIZE: usize = 2 * SECTOR;
 const MARK_AT: usize = 32;
 pub const MARK_SIZE: usize = 16;
+/// A slot with the mark beside it.
+const SLOT_SIZE: usize = MARK_AT + MARK_SIZE;
 const MAGIC: &[u8; 8] = b"NDSHEAD1";
 
 /// Returns where the slot of a generation is. Whether a generation is even or odd decides its slot and its pair of files.
@@ -28,8 +30,8 @@ pub fn has_mark(head: &[u8], mark: &[u8; MARK_SIZE]) -> bool {
     [0, SECTOR].iter().any(|at| head.get(at + MARK_AT..).is_some_and(|rest| rest.starts_with(mark)))
 }
 
-pub fn encode_slot(generation: u64, mark: &[u8; MARK_SIZE]) -> [u8; MARK_AT + MARK_SIZE] {
-    let mut slot = [0; MARK_AT + MARK_SIZE];
+pub fn encode_slot(generation: u64, mark: &[u8; MARK_SIZE]) -> [u8; SLOT_SIZE] {
+    let mut slot = [0; SLOT_SIZE];
     slot[MARK_AT..].copy_from_slice(mark);
     slot[..8].copy_from_slice(MAGIC);
     slot[8..16].copy_from_slice(&generation.to_le_bytes());
@@ -69,8 +71,8 @@ mod tests {
         assert_eq!(decode_head(&head), None);
         for generation in [0, 1, 2, 3, 0x1_0000_0001] {
             let at = slot_offset(generation) as usize;
-            head[at..at + 48].copy_from_slice(&encode_slot(generation, &[7; 16]));
-            assert!(has_mark(&head, &[7; 16]) && !has_mark(&head, &[8; 16]));
+            head[at..at + SLOT_SIZE].copy_from_slice(&encode_slot(generation, &[7; MARK_SIZE]));
+            assert!(has_mark(&head, &[7; MARK_SIZE]) && !has_mark(&head, &[8; MARK_SIZE]));
             assert_eq!(decode_head(&head), Some(generation));
         }
         head[SECTOR + 9] ^= 1;
@@ -84,7 +86,7 @@ mod tests {
     #[test]
     fn a_slot_in_the_wrong_place_does_not_count() {
         let mut head = vec![0; HEAD_SIZE];
-        head[..48].copy_from_slice(&encode_slot(3, &[0; 16]));
+        head[..SLOT_SIZE].copy_from_slice(&encode_slot(3, &[0; MARK_SIZE]));
         assert_eq!(decode_head(&head), None);
         assert!(!is_foreign_head(&head));
         assert!(is_foreign_head(b"<html>"));

@@ -6,8 +6,8 @@ import { crc32 } from '../../format/crc32.js'
  * valid slot with the higher generation is current. Whether a generation is even or odd decides its slot and its pair
  * of files.
  *
- * The bytes 32 to 47 of a sector are a random text, the mark. A commit writes it into the sector that is not current, and a
- * promotion with the new slot (see `mark.ts`).
+ * The bytes 32 to 47 of a sector are a random text, the mark. A commit writes it into the sector that is not current,
+ * and a promotion writes it with the new slot (see `mark.ts`).
  */
 const SECTOR = 512
 const SLOT_SIZE = 20

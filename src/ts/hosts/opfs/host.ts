@@ -115,16 +115,16 @@ export function opfsHost(name: string): Host {
         throw new NidusError('CORRUPT', `both slots of the head of "${name}" are damaged: restore a copy`)
       sink(handles.head).write(encodeSlot(0), { at: slotOffset(0) })
     }
+    // A killed worker may have written a slot without a flush. All later steps rely on that slot.
+    handles.head.flush()
     generation = current ?? 0
+    mark = new Mark(directory, sink(handles.head), generation)
     // A current pair always has at least a header. If it is empty and the other pair is not, the head has lost its
     // newer slot.
     const files = pair(generation)
     const other = pair(generation + 1)
     if (sizeOf(files) === 0 && sizeOf(other) > 0)
       throw new NidusError('CORRUPT', `the newer slot of the head of "${name}" is damaged: restore a copy`)
-    mark = new Mark(directory, sink(handles.head), generation)
-    // A killed worker may have written a slot without a flush. All later steps rely on that slot.
-    handles.head.flush()
     stale = !foreignFile && sizeOf(other) > 0
     // An import into a new store was not finished (see `create`). Its bytes must be gone before the zero byte that
     // marks it can go.
@@ -185,7 +185,7 @@ export function opfsHost(name: string): Host {
       mark.promote(generation + 1)
       handles!.head.flush()
       generation++
-      await mustBeThere(mark.check())
+      await mustBeThere(mark.removed())
     },
     begin: () => mark.check(),
     async commit(begun = mark.check()) {

@@ -34,13 +34,7 @@ export class Mark {
     return this.removed()
   }
 
-  /** Writes the slot of a new generation, with the mark. */
-  promote(generation: number) {
-    this.#head.write(encodeSlot(generation, this.#bytes), { at: slotOffset(generation) })
-    this.#written = true
-  }
-
-  /** Does the same without writing. Without a mark, it tells whether there is a head at all. */
+  /** Does what `check` does, but writes nothing. Without a mark, it tells whether there is a head at all. */
   async removed(): Promise<boolean> {
     try {
       const head = await (await this.#directory.getFileHandle('head')).getFile()
@@ -50,5 +44,11 @@ export class Mark {
     } catch (error) {
       return (error as Error).name === 'NotFoundError'
     }
+  }
+
+  /** Writes the slot of a new generation, with the mark. */
+  promote(generation: number) {
+    this.#head.write(encodeSlot(generation, this.#bytes), { at: slotOffset(generation) })
+    this.#written = true
   }
 }
