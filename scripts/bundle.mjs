@@ -103,6 +103,30 @@ const core = (glues) => ({
   },
 })
 
+/**
+ * What birpc can do and src/ts/messages/rpc.ts does not use: calls by the names of a proxy, limits of time, and other
+ * ways to call.
+ */
+const UNUSED_IN_BIRPC = [
+  [/^\tif \(proxify\) rpc = new Proxy[^]*?^\t\} \}\);\n\telse /m, '\t'],
+  [/^\t\t\tif \(timeout >= 0\) \{[^]*?^\t\t\t\}\n/m, ''],
+  [/^\t\t\$call(Optional|Event)?: \(method, \.\.\.args\) => _call\(.*\n/gm, ''],
+  [/^\t\t\$rejectPendingCalls,\n/m, ''],
+]
+
+/** A plugin that leaves that out. */
+const birpc = {
+  name: 'birpc',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]birpc[\\/]dist[\\/]index\.mjs$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8')
+      for (const [part] of UNUSED_IN_BIRPC)
+        if (text.search(part) < 0) throw new Trouble(`birpc has changed: ${part} is not found (UNUSED_IN_BIRPC)`)
+      return { contents: UNUSED_IN_BIRPC.reduce((text, [part, by]) => text.replace(part, by), text), loader: 'js' }
+    })
+  },
+}
+
 /** A plugin that puts other files of dist/ into inline.js, as they were made. */
 const inline = (files) => ({
   name: 'inline',
@@ -171,7 +195,7 @@ export async function bundle(glues, wasm, textWasm) {
     write: false,
     metafile: true,
     logLevel: 'warning',
-    plugins: [core(glues), later],
+    plugins: [core(glues), birpc, later],
   }
   const readableOptions = { minify: false, ...MAPS, plugins: [core(glues)] }
   const paths = (names) => names.map((name) => at('src/ts/entry', `${name}.ts`)).filter((path) => existsSync(path))
@@ -188,7 +212,7 @@ export async function bundle(glues, wasm, textWasm) {
   const small = await build({
     ...options,
     entryPoints: paths([PAGES_WORKER]),
-    plugins: [core(glues), later, smallWorker],
+    plugins: [core(glues), birpc, later, smallWorker],
   })
   const alone = await build({
     ...options,
@@ -219,7 +243,7 @@ export async function bundle(glues, wasm, textWasm) {
     await build({
       ...options,
       entryPoints: paths(['inline']),
-      plugins: [core(glues), later, inline(new Map([...files, ['nidus.wasm', wasm], ['nidus-text.wasm', textWasm]]))],
+      plugins: [core(glues), birpc, later, inline(new Map([...files, ['nidus.wasm', wasm], ['nidus-text.wasm', textWasm]]))],
     }),
   ))
     files.set(name, text)

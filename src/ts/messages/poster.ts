@@ -1,4 +1,4 @@
-interface Port {
+export interface Port {
   postMessage(message: unknown, transfer: Transferable[]): void
 }
 

@@ -1,23 +1,20 @@
 import type { SearchWorker } from '../contract/search-worker.js'
+import type { Rpc } from '../messages/rpc.js'
 import type { PageSide } from './protocol.js'
 
 type Listener = Parameters<SearchWorker['addEventListener']>[1]
 
-/** What a worker calls in its page, without waiting for an answer. */
-interface Page {
-  searchWorker: { asEvent(...args: Parameters<PageSide['searchWorker']>): unknown }
-}
 
 /**
  * The search workers that a page starts for the worker that has its store. In Firefox, a worker that starts a worker
  * itself can be stuck for ever: about one start in a hundred did not return.
  */
 export class PageSearchWorkers {
-  readonly #page: () => Page
+  readonly #page: Rpc<PageSide>
   readonly #errors = new Map<number, Listener[]>()
   #count = 0
 
-  constructor(page: () => Page) {
+  constructor(page: Rpc<PageSide>) {
     this.#page = page
   }
 
@@ -27,7 +24,7 @@ export class PageSearchWorkers {
     const errors: Listener[] = []
     this.#errors.set(number, errors)
     const { port1, port2 } = new MessageChannel()
-    this.#page().searchWorker.asEvent(number, port2)
+    this.#page.tell('searchWorker', number, port2)
     return {
       postMessage: (message, transfer) => port1.postMessage(message, transfer),
       addEventListener(type, listener) {
@@ -38,7 +35,7 @@ export class PageSearchWorkers {
       terminate: () => {
         this.#errors.delete(number)
         port1.close()
-        this.#page().searchWorker.asEvent(number)
+        this.#page.tell('searchWorker', number)
       },
     }
   }

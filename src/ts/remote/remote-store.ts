@@ -6,13 +6,13 @@ import { Ledger, type PendingCall } from '../messages/ledger.js'
 import { Unflushed, mayBeLost } from '../messages/unflushed.js'
 import { NidusError, aborted, closedError, failedError, messageOf, unpackError } from '../errors/errors.js'
 import { giveBack } from '../arguments/input.js'
-import type { CloseReason, RecoveryReport, SalvageReport, StorageKind, StoreInfo } from '../types/index.js'
+import type { CloseReason, RecoveryReport, StorageKind } from '../types/index.js'
 import type { WasmSource } from '../types/segment.js'
-import { answer, taken, unpackRecovery, type Opened } from '../messages/answer.js'
+import { answer, taken, unpackRecovery, type Answer } from '../messages/answer.js'
 import { keep } from '../messages/poster.js'
 import { WorkerConnection } from './worker-connection.js'
 import { watchPage } from './page-life.js'
-import type { PageSide, WireSource, WorkerSide } from './protocol.js'
+import type { PageSide, WireSource } from './protocol.js'
 
 /** Makes the `wasm` option something that a worker can be sent. Relative addresses are resolved as the page's. */
 async function read(wasm: WasmSource | undefined): Promise<WireSource | undefined> {
@@ -118,7 +118,7 @@ export class RemoteStore implements Backend {
     this.#spec = spec.storage === 'memory' ? spec : { ...spec, sender: newSender() }
     this.#unflushed = new Unflushed(spec)
     this.#ledger = new Ledger(this.#spec.sender, ({ number, sentTo }) => {
-      sentTo?.tell('cancel', [number])
+      sentTo?.tell('cancel', number)
       return true
     })
     this.#start = start
@@ -165,11 +165,14 @@ export class RemoteStore implements Backend {
           continue
         }
         // When it connects again, no dimension is given: a store that has vanished must not be created anew.
-        const opened = await connection.get<Opened | undefined>('open', [
-          this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec,
-          wasm,
-          this.#source?.replace,
-        ])
+        const opened = taken(
+          await connection.ask(
+            'open',
+            this.recovery ? { ...this.#spec, dimension: undefined } : this.#spec,
+            wasm,
+            this.#source?.replace,
+          ),
+        )
         if (!opened) {
           connection.end()
           this.#whole = true
@@ -178,7 +181,7 @@ export class RemoteStore implements Backend {
         // Before anything is sent: find out whether the store has all writes that the former worker acknowledged.
         if (this.#unflushed.last)
           this.#unflushed.found(
-            await connection.get<number>('call', [0, 'newest', { sender: this.#spec.sender }, false]),
+            taken(await connection.ask('call', 0, 'newest', { sender: this.#spec.sender }, false, undefined)) as number,
           )
         this.#connection = connection
         this.#source = undefined
@@ -262,14 +265,8 @@ export class RemoteStore implements Backend {
     this.#ledger.sent(call, connection)
     if (!isWrite(method)) keep(args)
     else call.args = ticket && bytesOf(args) <= KEPT ? structuredClone(args) : undefined
-    const asked = connection.ask<Awaited<ReturnType<WorkerSide['call']>>>('call', [
-      number,
-      method,
-      args,
-      options.onProgress !== undefined,
-      ticket,
-    ])
-    asked
+    connection
+      .ask('call', number, method, args, options.onProgress !== undefined, ticket)
       .then((answered) => {
         if (answered.spare) giveBack(answered.spare)
         const value = taken(answered)
@@ -297,7 +294,7 @@ export class RemoteStore implements Backend {
         .then(() => sleep(CLOSE_MS))
         .then(() => true)
       const connection = this.#connection
-      const silent = connection ? await Promise.race([connection.get<undefined>('close', []), late]) : true
+      const silent = connection ? await Promise.race([connection.ask('close').then(taken), late]) : true
       if (this.#unflushed.lost || (silent && this.#unflushed.last)) throw mayBeLost()
     } catch (error) {
       // A worker that has ended holds nothing that needs to be closed.
@@ -322,7 +319,7 @@ const suspended = () =>
 /** These calls call nothing in the page. */
 const NOTHING = {} as PageSide
 
-async function once<T>(start: StartWorker, method: 'list' | 'destroy' | 'salvage', args: unknown[]): Promise<T> {
+async function once<T>(start: StartWorker, ask: (worker: WorkerConnection) => Promise<Answer<T>>): Promise<T> {
   const connection = await WorkerConnection.connect(
     () => start(true),
     NOTHING,
@@ -331,19 +328,19 @@ async function once<T>(start: StartWorker, method: 'list' | 'destroy' | 'salvage
     start.packaged,
   )
   try {
-    return await connection.get<T>(method, args)
+    return taken(await ask(connection))
   } finally {
     connection.end()
   }
 }
 
 export const remoteList = (start: StartWorker, storage: StorageKind | undefined) =>
-  once<StoreInfo[]>(start, 'list', [storage])
+  once(start, (worker) => worker.ask('list', storage))
 export const remoteDestroy = (start: StartWorker, storage: StorageKind | undefined, name: string) =>
-  once<undefined>(start, 'destroy', [storage, name])
-export const remoteSalvage = async (
+  once(start, (worker) => worker.ask('destroy', storage, name))
+export const remoteSalvage = (
   start: StartWorker,
   storage: StorageKind | undefined,
   spec: SalvageSpec,
   wasm: WasmSource | undefined,
-) => once<SalvageReport>(start, 'salvage', [storage, spec, await sendable(wasm)])
+) => once(start, async (worker) => worker.ask('salvage', storage, spec, await sendable(wasm)))

@@ -1,7 +1,5 @@
-import { poster } from '../messages/poster.js'
-import { createBirpc, type BirpcReturn } from 'birpc'
+import { rpcWith, type ArgsOf, type ResultOf, type Rpc } from '../messages/rpc.js'
 import { NidusError, invalid, messageOf } from '../errors/errors.js'
-import { taken, type Answer } from '../messages/answer.js'
 import type { SearchWorkers } from './search-workers.js'
 import { VERSION, type PageSide, type WorkerSide } from './protocol.js'
 
@@ -22,7 +20,7 @@ const isUnstarted = (error: unknown) => isForbidden(error) || (error as Error).m
 /** A connection to a worker of this package. When the worker ends, all calls without an answer are rejected. */
 export class WorkerConnection {
   readonly #worker: Worker
-  readonly #rpc: BirpcReturn<WorkerSide, PageSide, false>
+  readonly #rpc: Rpc<WorkerSide>
   readonly #onDeath: (error: NidusError) => void
   readonly #unwatch = new AbortController()
   #dead: NidusError | undefined
@@ -71,7 +69,7 @@ export class WorkerConnection {
     made(connection)
     const timer = setTimeout(() => connection.#die('the worker did not say hello; is it nidus-wasm/worker?'), HELLO_MS)
     try {
-      const { version, life } = await connection.ask<Awaited<ReturnType<WorkerSide['hello']>>>('hello', [])
+      const { version, life } = await connection.ask('hello')
       if (version !== VERSION)
         throw new NidusError(
           'WORKER_FAILED',
@@ -91,16 +89,7 @@ export class WorkerConnection {
     const worker = (this.#worker = start())
     this.#start = start
     this.#onDeath = onDeath
-    this.#rpc = createBirpc<WorkerSide, PageSide, false>(page, {
-      post: poster(worker),
-      on: (receive) =>
-        worker.addEventListener(
-          'message',
-          ({ data }) => Array.isArray(data) && data.forEach((message) => receive(message)),
-        ),
-      timeout: -1,
-      proxify: false,
-    })
+    this.#rpc = rpcWith(worker, page)
     worker.addEventListener('error', (event) => {
       // The browser would write the error to the console. The callers get it instead.
       event.preventDefault()
@@ -123,7 +112,7 @@ export class WorkerConnection {
 
   async #expectAnswer() {
     const timer = setTimeout(() => this.#die('the worker was terminated'), HELLO_MS)
-    await this.ask('hello', []).finally(() => clearTimeout(timer))
+    await this.ask('hello').finally(() => clearTimeout(timer))
   }
 
   #die(what: string) {
@@ -137,14 +126,14 @@ export class WorkerConnection {
     for (const reject of this.#waiting) reject(error)
     this.#waiting.clear()
     this.#unwatch.abort()
-    this.#rpc.$close()
+    this.#rpc.close()
     this.#worker.terminate()
     this.#searchWorkers?.then((workers) => workers.end()).catch(() => {})
   }
 
   /** Starts a search worker for the worker, in the way that the worker itself was started, or ends one. */
   searchWorker(number: number, port?: MessagePort) {
-    const failed = (...why: [number: number, message: string]) => this.tell('searchWorkerFailed', why)
+    const failed = (...why: [number: number, message: string]) => this.tell('searchWorkerFailed', ...why)
     this.#searchWorkers ??= import('./search-workers.js').then((here) => new here.SearchWorkers(this.#start, failed))
     this.#searchWorkers
       .then((workers) => this.#dead || workers.change(number, port))
@@ -152,28 +141,20 @@ export class WorkerConnection {
   }
 
   /** Calls the worker and returns its answer as it is. */
-  ask<T>(method: keyof WorkerSide, args: unknown[]): Promise<T> {
+  ask<F extends keyof WorkerSide>(method: F, ...args: ArgsOf<WorkerSide, F>): Promise<ResultOf<WorkerSide, F>> {
     return new Promise((resolve, reject) => {
       if (this.#dead) return reject(this.#dead)
       this.#waiting.add(reject)
       this.#rpc
-        .$callRaw({ method, args })
-        .then(
-          (value) => resolve(value as T),
-          (cause) => reject(invalid(`this cannot be sent to the worker: ${messageOf(cause)}`, cause)),
-        )
+        .ask(method, ...args)
+        .then(resolve, (cause) => reject(invalid(`this cannot be sent to the worker: ${messageOf(cause)}`, cause)))
         .finally(() => this.#waiting.delete(reject))
     })
   }
 
-  /** Calls the worker and returns the result in its answer, or throws the error in it. */
-  async get<T>(method: keyof WorkerSide, args: unknown[]): Promise<T> {
-    return taken(await this.ask<Answer<T>>(method, args))
-  }
-
   /** Calls the worker and waits for no answer. */
-  tell(method: keyof WorkerSide, args: unknown[]) {
-    if (!this.#dead) void this.#rpc.$callRaw({ method, args, event: true })
+  tell<F extends keyof WorkerSide>(method: F, ...args: ArgsOf<WorkerSide, F>) {
+    if (!this.#dead) this.#rpc.tell(method, ...args)
   }
 
   /** Stops the worker. Calls without an answer are rejected with CLOSED. */

@@ -1,6 +1,5 @@
 import type { Args } from '../contract/calls.js'
-import { poster } from '../messages/poster.js'
-import { createBirpc, type BirpcReturn } from 'birpc'
+import { rpcWith, type MessageTarget, type Rpc } from '../messages/rpc.js'
 import type { Backend } from '../contract/backend.js'
 import { NidusError, packError } from '../errors/errors.js'
 import { browserOpen } from '../stores/browser-open.js'
@@ -11,20 +10,15 @@ import { destroyAlone, openShared } from '../tabs/open.js'
 import { answer, callsOf, packOpened, taken } from '../messages/answer.js'
 import { VERSION, type PageSide, type WorkerSide } from './protocol.js'
 
-interface Scope {
-  postMessage(message: unknown, transfer: Transferable[]): void
-  addEventListener(type: 'message', listener: (event: MessageEvent) => void): void
-}
-
 /**
  * Serves one store to the page that started this worker. `needsWhole` is given in the small worker, which knows only
  * OPFS: it is the error that is thrown where an open needs more. `more` gives the functions that only the other one
  * has.
  */
 export function serve(
-  scope: Scope,
+  scope: MessageTarget,
   needsWhole?: Error,
-  more?: (page: () => BirpcReturn<PageSide, WorkerSide>) => Pick<WorkerSide, 'searchWorkerFailed'>,
+  more?: (page: Rpc<PageSide>) => Pick<WorkerSide, 'searchWorkerFailed'>,
 ) {
   let store: Backend | undefined
 
@@ -33,13 +27,13 @@ export function serve(
       if (!store) throw new NidusError('CLOSED', 'no store is open')
       return store
     },
-    (number, done, total) => void page.progress.asEvent(number, done, total),
+    (number, done, total) => page.tell('progress', number, done, total),
   )
   const functions: WorkerSide = {
     hello: async () => ({ version: VERSION, life: locks() && (await lifeLock().catch(() => undefined)) }),
     open: (spec, wasm, replace) =>
       answer(async () => {
-        const source = replace === undefined ? undefined : { replace, parts: async () => taken(await page.part()) }
+        const source = replace === undefined ? undefined : { replace, parts: async () => taken(await page.ask('part')) }
         const opened = await openShared(spec, (spec) => browserOpen(spec, wasm, source), source !== undefined).catch(
           (error: unknown) => {
             if (!needsWhole || error !== needsWhole) throw error
@@ -51,9 +45,9 @@ export function serve(
           return undefined
         }
         store = opened
-        store.onCompactionError = (error) => void page.compactionError.asEvent(packError(error))
+        store.onCompactionError = (error) => page.tell('compactionError', packError(error))
         void store.closed.then((reason) => {
-          if (reason.reason === 'failed') void page.failed.asEvent(packError(reason.error))
+          if (reason.reason === 'failed') page.tell('failed', packError(reason.error))
         })
         return packOpened(store)
       }),
@@ -64,7 +58,6 @@ export function serve(
       const spare: Float32Array | undefined = method === 'upsert' ? (args as Args<'upsert'>).vectors : undefined
       return spare?.byteLength ? { ...answered, spare } : answered
     },
-    ...more?.(() => page),
     close: () => answer(async () => (await store?.close(), undefined)),
     list: (storage) => answer(() => browserList(storage)),
     destroy: (storage, name) =>
@@ -72,14 +65,6 @@ export function serve(
     salvage: (storage, spec, wasm) => answer(() => browserSalvage(storage, spec, wasm)),
   }
 
-  const page = createBirpc<PageSide, WorkerSide>(functions, {
-    post: poster(scope),
-    on: (receive) =>
-      scope.addEventListener(
-        'message',
-        ({ data }) => Array.isArray(data) && data.forEach((message) => receive(message)),
-      ),
-    eventNames: ['progress', 'failed', 'compactionError'],
-    timeout: -1,
-  })
+  const page = rpcWith<PageSide>(scope, functions)
+  Object.assign(functions, more?.(page))
 }

@@ -1,10 +1,9 @@
-import { createBirpc } from 'birpc'
 import type { Backend, OpenSpec } from '../contract/backend.js'
 import { isFeed, isWrite } from '../contract/calls.js'
 import { breathe, sleep } from '../runtime/schedule.js'
 import { NidusError, invalid, otherDimension } from '../errors/errors.js'
 import { answer, callsOf, packOpened } from '../messages/answer.js'
-import { poster } from '../messages/poster.js'
+import { rpcOver } from '../messages/rpc.js'
 import { TabChannel } from './tab-channel.js'
 import { onEnd } from './locks.js'
 import { VERSION, tabChannelName, type FollowerSide, type LeaderSide, type Moved, type TabMessage } from './protocol.js'
@@ -47,7 +46,7 @@ export class Leader {
     let failed = false
     const calls = callsOf(
       () => store!,
-      (number, done, total) => void follower.progress.asEvent(number, done, total),
+      (number, done, total) => follower.tell('progress', number, done, total),
       id,
     )
     const functions: LeaderSide = {
@@ -83,12 +82,7 @@ export class Leader {
       cancel: calls.cancel,
       ping: () => true,
     }
-    const follower = createBirpc<FollowerSide, LeaderSide>(functions, {
-      post: poster(channel),
-      on: (receive) => channel.on(receive),
-      eventNames: ['progress'],
-      timeout: -1,
-    })
+    const follower = rpcOver<FollowerSide>(channel, functions, (receive) => channel.on(receive))
   }
 
   #check({ dimension, compat, name, storage }: OpenSpec, store: Backend) {
