@@ -1,5 +1,6 @@
 import { loadText } from '../platforms/text-files.js'
 import { PageSearchWorkers } from '../remote/page-search-workers.js'
+import { serveSwitchboard } from '../remote/switchboard.js'
 import { serve } from '../remote/worker.js'
 import { configureRuntime } from '../runtime/configure.js'
 import { serveSearchWorker } from '../threads/worker.js'
@@ -18,6 +19,7 @@ configureRuntime({
       fetch(inlined?.[1] ?? new URL('./nidus-text.wasm', import.meta.url)),
     ),
 })
+serveSwitchboard()
 if (typeof WorkerGlobalScope !== 'undefined') {
   const scope = globalThis as unknown as Parameters<typeof serve>[0]
   serve(scope, undefined, (page) => {

@@ -4,7 +4,6 @@ import type { PageSide } from './protocol.js'
 
 type Listener = Parameters<SearchWorker['addEventListener']>[1]
 
-
 /**
  * The search workers that a page starts for the worker that has its store. In Firefox, a worker that starts a worker
  * itself can be stuck for ever: about one start in a hundred did not return.

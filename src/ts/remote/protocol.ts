@@ -4,9 +4,10 @@ import type { Ticket } from '../contract/tickets.js'
 import type { ErrorMessage } from '../errors/errors.js'
 import type { SalvageReport, StoreInfo, StorageKind } from '../types/index.js'
 import type { Answer, Opened } from '../messages/answer.js'
+import type { TellPage } from '../tabs/protocol.js'
 
 /** The version of these messages. Caches or bundlers may bring page and worker from different builds of the package. */
-export const VERSION = 12
+export const VERSION = 13
 
 export type WireSource = string | ArrayBuffer | WebAssembly.Module
 
@@ -46,6 +47,7 @@ export interface PageSide {
   progress(number: number, done: number, total: number): void
   failed(error: ErrorMessage): void
   compactionError(error: ErrorMessage): void
+  direct: TellPage
   /** Starts a search worker, which gets its tasks by `port`. Without a port, ends the one that has this number. */
   searchWorker(number: number, port?: MessagePort): void
 }

@@ -1,4 +1,4 @@
-import { isWrite, type Args, type Method, type Result } from '../contract/calls.js'
+import { isRead, isWrite, type Args, type Method, type Result } from '../contract/calls.js'
 import type { Backend, CallOptions, OpenSpec, SalvageSpec, Source } from '../contract/backend.js'
 import { inTime, sleep } from '../runtime/schedule.js'
 import { newSender } from '../contract/tickets.js'
@@ -119,6 +119,7 @@ export class RemoteStore implements Backend {
     this.#unflushed = new Unflushed(spec)
     this.#ledger = new Ledger(this.#spec.sender, ({ number, sentTo }) => {
       sentTo?.tell('cancel', number)
+      sentTo?.directReads?.cancel(number)
       return true
     })
     this.#start = start
@@ -143,6 +144,7 @@ export class RemoteStore implements Backend {
         this.#ended({ reason: 'failed', error })
       },
       compactionError: (message) => (this.recovery.compactionError = unpackError(message)),
+      direct: (...tab) => this.#start.packaged && this.#worker?.direct(...tab),
       searchWorker: (...args) => this.#worker?.searchWorker(...args),
     }
     for (;;) {
@@ -265,8 +267,9 @@ export class RemoteStore implements Backend {
     this.#ledger.sent(call, connection)
     if (!isWrite(method)) keep(args)
     else call.args = ticket && bytesOf(args) <= KEPT ? structuredClone(args) : undefined
-    connection
-      .ask('call', number, method, args, options.onProgress !== undefined, ticket)
+    const ask = () => connection.ask('call', number, method, args, options.onProgress !== undefined, ticket)
+    const asked: ReturnType<typeof ask> = (isRead(method) && connection.directReads?.ask(call, ask)) || ask()
+    asked
       .then((answered) => {
         if (answered.spare) giveBack(answered.spare)
         const value = taken(answered)
@@ -294,6 +297,7 @@ export class RemoteStore implements Backend {
         .then(() => sleep(CLOSE_MS))
         .then(() => true)
       const connection = this.#connection
+      connection?.directReads?.end()
       const silent = connection ? await Promise.race([connection.ask('close').then(taken), late]) : true
       if (this.#unflushed.lost || (silent && this.#unflushed.last)) throw mayBeLost()
     } catch (error) {

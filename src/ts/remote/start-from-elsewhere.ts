@@ -1,25 +1,7 @@
 // For pages that may not start the package's worker in the usual way, because the package is on another origin (a CDN),
 // or because the page has no origin of its own (a sandboxed frame).
 
-const STOP = new Error('not started')
-
-/** Returns the address from which `start` starts a worker. It calls `start` for that: bundlers rewrite its address. */
-function addressOf(start: () => Worker): URL | undefined {
-  const real = globalThis.Worker
-  let found: URL | undefined
-  globalThis.Worker = function (address: string | URL) {
-    found = new URL(address, location.href)
-    throw STOP
-  } as unknown as typeof Worker
-  try {
-    start()
-  } catch {
-    // Expected: this is STOP.
-  } finally {
-    globalThis.Worker = real
-  }
-  return found
-}
+import { addressOf } from './address-of.js'
 
 /** How long to wait for the event of a refused worker. The start is tried again, because the event is not repeated. */
 const REFUSED_MS = 1000

@@ -1,5 +1,6 @@
 import { rpcWith, type ArgsOf, type ResultOf, type Rpc } from '../messages/rpc.js'
 import { NidusError, invalid, messageOf } from '../errors/errors.js'
+import type { DirectReads } from './direct-reads.js'
 import type { SearchWorkers } from './search-workers.js'
 import { VERSION, type PageSide, type WorkerSide } from './protocol.js'
 
@@ -27,6 +28,8 @@ export class WorkerConnection {
   #waiting = new Set<(error: NidusError) => void>()
   readonly #start: () => Worker
   #searchWorkers: Promise<SearchWorkers> | undefined
+  /** Undefined while this tab is the only one that has the store open. */
+  directReads: DirectReads | undefined
 
   static async connect(
     start: () => Worker,
@@ -129,6 +132,7 @@ export class WorkerConnection {
     this.#rpc.close()
     this.#worker.terminate()
     this.#searchWorkers?.then((workers) => workers.end()).catch(() => {})
+    this.directReads?.end()
   }
 
   /** Starts a search worker for the worker, in the way that the worker itself was started, or ends one. */
@@ -138,6 +142,15 @@ export class WorkerConnection {
     this.#searchWorkers
       .then((workers) => this.#dead || workers.change(number, port))
       .catch((error) => failed(number, messageOf(error)))
+  }
+
+  /** Makes or ends the way past this worker, to the worker of the leading tab. Reads do not depend on it. */
+  direct(...tab: ArgsOf<PageSide, 'direct'>) {
+    import('./direct-reads.js')
+      .then(({ DirectReads }) => {
+        if (!this.#dead) (this.directReads ??= new DirectReads(this.#start, rpcWith)).change(...tab)
+      })
+      .catch(() => {})
   }
 
   /** Calls the worker and returns its answer as it is. */

@@ -34,11 +34,14 @@ export function serve(
     open: (spec, wasm, replace) =>
       answer(async () => {
         const source = replace === undefined ? undefined : { replace, parts: async () => taken(await page.ask('part')) }
-        const opened = await openShared(spec, (spec) => browserOpen(spec, wasm, source), source !== undefined).catch(
-          (error: unknown) => {
-            if (!needsWhole || error !== needsWhole) throw error
-          },
-        )
+        const opened = await openShared(
+          spec,
+          (spec) => browserOpen(spec, wasm, source),
+          source !== undefined,
+          (...tab) => page.tell('direct', ...tab),
+        ).catch((error: unknown) => {
+          if (!needsWhole || error !== needsWhole) throw error
+        })
         // Also refused for a follower, since a follower can become the leader at any time.
         if (!opened || (needsWhole && opened.storage !== 'opfs')) {
           await opened?.close()

@@ -3,10 +3,18 @@ import { isFeed, isWrite } from '../contract/calls.js'
 import { breathe, sleep } from '../runtime/schedule.js'
 import { NidusError, invalid, otherDimension } from '../errors/errors.js'
 import { answer, callsOf, packOpened } from '../messages/answer.js'
-import { rpcOver } from '../messages/rpc.js'
+import { rpcOver, rpcWith } from '../messages/rpc.js'
 import { TabChannel } from './tab-channel.js'
 import { onEnd } from './locks.js'
-import { VERSION, tabChannelName, type FollowerSide, type LeaderSide, type Moved, type TabMessage } from './protocol.js'
+import {
+  VERSION,
+  tabChannelName,
+  type FollowerSide,
+  type LeaderSide,
+  type Moved,
+  type TabMessage,
+  type TellPage,
+} from './protocol.js'
 
 /** A leader that is leaving waits this long for followers to take their last answers, in milliseconds. */
 const DRAIN_MS = 2000
@@ -17,15 +25,25 @@ export class Leader {
   readonly #spec: OpenSpec
   readonly #store: Promise<Backend>
   readonly #announce: (message: TabMessage) => void
-  #followers = new Map<string, { channel: TabChannel; forget: () => void }>()
+  readonly #tellPage: TellPage
+  #followers = new Map<string, { channel: TabChannel; forget: () => void; functions: LeaderSide }>()
+  /** The port by which the pages of followers come. */
+  #pages: MessagePort | undefined
   #running = new Set<Promise<unknown>>()
   #leaving = false
 
-  constructor(id: string, spec: OpenSpec, store: Promise<Backend>, announce: (message: TabMessage) => void) {
+  constructor(
+    id: string,
+    spec: OpenSpec,
+    store: Promise<Backend>,
+    announce: (message: TabMessage) => void,
+    tellPage: TellPage,
+  ) {
     this.#id = id
     this.#spec = spec
     this.#store = store
     this.#announce = announce
+    this.#tellPage = tellPage
     announce({ nidus: 'lead', version: VERSION, leader: id, exclusive: !spec.multiTab })
   }
 
@@ -39,7 +57,6 @@ export class Leader {
   #accept(id: string, life: string) {
     const channel = new TabChannel(tabChannelName(this.#spec.name, this.#id, id))
     const forget = onEnd(life, () => this.#removeFollower(id))
-    this.#followers.set(id, { channel, forget })
     channel.onend = () => this.#removeFollower(id)
     let store: Backend | undefined
     let relaxed = false
@@ -83,6 +100,21 @@ export class Leader {
       ping: () => true,
     }
     const follower = rpcOver<FollowerSide>(channel, functions, (receive) => channel.on(receive))
+    this.#followers.set(id, { channel, forget, functions })
+    this.#pages ??= this.#letPagesIn()
+  }
+
+  /** Answers followers' pages, too. The switchboard sends their ports (see remote/switchboard.ts). */
+  #letPagesIn(): MessagePort {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = ({ data, ports: [port] }: MessageEvent<string>) => {
+      const follower = this.#followers.get(data)
+      if (!follower) return
+      rpcWith(port, follower.functions)
+      port.start()
+    }
+    this.#tellPage(this.#id, undefined, port2)
+    return port1
   }
 
   #check({ dimension, compat, name, storage }: OpenSpec, store: Backend) {

@@ -3,6 +3,7 @@ import type { Engine } from '../engine/engine.js'
 import { NidusError } from '../errors/errors.js'
 import { holdNow, locks } from '../runtime/web-locks.js'
 import { leaderLock } from './locks.js'
+import type { TellPage } from './protocol.js'
 import { SharedStore } from './shared-store.js'
 
 /**
@@ -15,10 +16,11 @@ export async function openShared(
   spec: OpenSpec,
   openStore: (spec: OpenSpec) => Promise<Engine>,
   alone = false,
+  tellPage: TellPage = () => {},
 ): Promise<Backend> {
   const canShare = locks() !== undefined && typeof BroadcastChannel !== 'undefined'
   return spec.storage !== 'memory' && !spec.readOnly && canShare
-    ? SharedStore.open(spec, openStore, alone)
+    ? SharedStore.open(spec, openStore, alone, tellPage)
     : openStore(spec)
 }
 

@@ -43,6 +43,12 @@ export interface LeaderSide {
   ping(): true
 }
 
+/**
+ * Tells the page of this tab that its worker leads, or follows a leader, or, without arguments, neither. Calls of
+ * followers' pages come by the other end of `port`, which only a leader gives.
+ */
+export type TellPage = (leader?: string, follower?: string, port?: MessagePort) => void
+
 export interface FollowerSide {
   progress(number: number, done: number, total: number): void
 }

@@ -12,7 +12,7 @@ import type { CloseReason, RecoveryReport } from '../types/index.js'
 import { LeaderConnection } from './follower.js'
 import { Leader } from './leader.js'
 import { leaderLock, lifeLock } from './locks.js'
-import { VERSION, channelName, type TabMessage } from './protocol.js'
+import { VERSION, channelName, type TabMessage, type TellPage } from './protocol.js'
 
 /** The last messages of a leader may arrive after the first ones of the next leader. */
 const LATE_MESSAGES_MS = 50
@@ -42,6 +42,7 @@ export class SharedStore implements Backend {
   onCompactionError?: (error: NidusError) => void
   readonly #spec: OpenSpec
   readonly #openStore: OpenStore
+  readonly #tellPage: TellPage
   readonly #id = crypto.randomUUID()
   readonly #channel: BroadcastChannel
   #lifeLock = ''
@@ -67,8 +68,8 @@ export class SharedStore implements Backend {
   #closing: Promise<void> | undefined
   #leaving: Promise<void> | undefined
 
-  static async open(spec: OpenSpec, openStore: OpenStore, alone: boolean): Promise<SharedStore> {
-    const store = new SharedStore(spec, openStore)
+  static async open(spec: OpenSpec, openStore: OpenStore, alone: boolean, tellPage: TellPage): Promise<SharedStore> {
+    const store = new SharedStore(spec, openStore, tellPage)
     try {
       store.#lifeLock = await lifeLock()
       await (spec.multiTab && !alone ? store.#openWithOthers() : store.#openAlone())
@@ -79,9 +80,10 @@ export class SharedStore implements Backend {
     }
   }
 
-  private constructor(spec: OpenSpec, openStore: OpenStore) {
+  private constructor(spec: OpenSpec, openStore: OpenStore, tellPage: TellPage) {
     this.#spec = spec
     this.#openStore = openStore
+    this.#tellPage = tellPage
     this.#sender = spec.sender ?? newSender()
     this.#unflushed = new Unflushed(spec)
     this.#ledger = new Ledger(this.#sender, ({ number, sentTo }) => {
@@ -243,6 +245,7 @@ export class SharedStore implements Backend {
     try {
       const opened = taken(answer)
       this.#joined = true
+      this.#tellPage(leader, this.#id)
       this.#finishOpening(opened, unpackRecovery(opened))
       // Asked before any new call: whether the writes that the previous leader acknowledged are in the store.
       if (this.#unflushed.last)
@@ -263,6 +266,7 @@ export class SharedStore implements Backend {
     if (!connection) return
     this.#connection = undefined
     this.#joined = false
+    this.#tellPage()
     connection.close(false)
     this.#ledger.lost(connection)
   }
@@ -275,7 +279,13 @@ export class SharedStore implements Backend {
     // Without a dimension, a store that was destroyed meanwhile is not created anew.
     const spec = this.#opening ? this.#spec : { ...this.#spec, dimension: undefined }
     const opening = this.#openStore(spec)
-    this.#leader = new Leader(this.#id, this.#spec, opening, (message) => this.#channel.postMessage(message))
+    this.#leader = new Leader(
+      this.#id,
+      this.#spec,
+      opening,
+      (message) => this.#channel.postMessage(message),
+      this.#tellPage,
+    )
     this.#takeOver = opening.then(
       async (engine) => {
         if (this.#unflushed.last) this.#unflushed.found(await engine.call('newest', { sender: this.#sender }))

@@ -1,0 +1,242 @@
+// The reads of a follower, which go from its page to the leader's worker, past its own.
+import { describe, expect, it } from 'vitest'
+import type { Page } from 'playwright'
+import { browser, site, visit } from './pages.mjs'
+import { goOn, processOf, stop } from './stop.mjs'
+
+type Calls = Record<string, (...args: unknown[]) => Promise<unknown>>
+interface Tab {
+  store: Calls & { records(collection: string): AsyncIterable<unknown> }
+  /** How many messages this page has sent to workers. */
+  sent: number
+  wait: Promise<string>
+  nidus: { Nidus: { open(name: string, options: object): Promise<Tab['store']> } }
+}
+
+const open = (page: Page, name: string, storage: string, alone = false) =>
+  page.evaluate(
+    async ([name, storage, alone]) => {
+      const tab = window as unknown as Tab
+      if (alone) Object.assign(window, { SharedWorker: undefined })
+      const { postMessage } = Worker.prototype
+      tab.sent = 0
+      Worker.prototype.postMessage = function (...args: unknown[]) {
+        tab.sent++
+        return postMessage.apply(this, args as never)
+      }
+      tab.store = await tab.nidus.Nidus.open(name as string, { dimension: 2, storage })
+    },
+    [name, storage, alone] as const,
+  )
+const call = (page: Page, method: string, ...args: unknown[]) =>
+  page.evaluate(
+    ([method, args]) =>
+      (window as unknown as Tab).store[method as string](...(args as unknown[])).then(
+        (value) => value,
+        (error: { code?: string }) => error.code ?? String(error),
+      ),
+    [method, args] as const,
+  )
+const upsert = (page: Page, ...ids: string[]) =>
+  call(
+    page,
+    'upsert',
+    'c',
+    ids.map((id, i) => ({ id, vector: [1, i], attrs: { n: i, title: `the word ${id}` } })),
+  )
+
+/** Waits until this page reads past its worker. */
+const untilDirect = (page: Page) =>
+  page.evaluate(async () => {
+    const tab = window as unknown as Tab
+    for (let before = -1; before !== tab.sent;) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      before = tab.sent
+      await tab.store.count()
+    }
+  })
+
+/** Makes reads of all kinds. Returns their results, and how many messages went to this page's worker. */
+const readAll = (page: Page) =>
+  page.evaluate(async () => {
+    const { store } = window as unknown as Tab
+    const tab = window as unknown as Tab
+    const before = tab.sent
+    const records = []
+    for await (const record of store.records('c')) records.push(record)
+    const plain = (value: unknown) => JSON.stringify(value, (key, value: unknown) => (key === 'took' ? 0 : value))
+    const read = [
+      await store.search([1, 1], { topK: 3 }),
+      await store.search([1, 1], { filter: { n: { $gt: 1 } } }),
+      await store.searchMany([
+        [1, 0],
+        [0, 1],
+      ]),
+      await store.search({ text: 'word' }),
+      await store.similar('c', 'b'),
+      await store.get('c', ['b', 'none']),
+      await store.getMeta('c'),
+      await store.getMeta('none').catch(({ code, message }) => [code, message]),
+      await store.count(),
+      await store.collections(),
+      await store.hasCollection('c'),
+      await store.list('c'),
+      records,
+    ]
+    return { read: read.map(plain), sent: tab.sent - before }
+  })
+
+async function tabs(
+  kind: 'chromium' | 'firefox',
+  work: (more: () => Promise<Page>, profile: string) => Promise<void>,
+): Promise<void> {
+  const place = await site()
+  const machine = await browser(kind)
+  try {
+    await work(() => visit(machine.context, place.url), machine.profile)
+  } finally {
+    await machine.close()
+    await place.close()
+  }
+}
+
+for (const kind of ['chromium', 'firefox'] as const) {
+  describe(`the reads of a follower (${kind})`, () => {
+    for (const storage of ['opfs', 'indexeddb']) {
+      it(`go past its worker, answer as the leader does, and see every write (${storage})`, () =>
+        tabs(kind, async (more) => {
+          const [a, b] = [await more(), await more()]
+          await open(a, 'direct', storage)
+          await upsert(a, 'a', 'b', 'c', 'd')
+          await call(a, 'setText', 'c', ['title'])
+          await open(b, 'direct', storage)
+          await untilDirect(b)
+          const [leader, follower] = [await readAll(a), await readAll(b)]
+          expect(leader.sent).toBeGreaterThan(0)
+          expect(follower).toEqual({ read: leader.read, sent: 0 })
+          for (let n = 0; n < 20; n++) {
+            await upsert(n % 2 ? a : b, `more ${n}`)
+            expect(await call(b, 'count')).toBe(5 + n)
+          }
+          expect(await call(b, 'close')).toBeUndefined()
+          expect(await call(b, 'count')).toBe('CLOSED')
+          expect(await call(a, 'count')).toBe(24)
+        }))
+    }
+
+    it('are answered while leaders are closed, and then go past its worker again', () =>
+      tabs(kind, async (more) => {
+        const pages = [await more(), await more(), await more()]
+        for (const page of pages) await open(page, 'leaders', 'opfs')
+        await upsert(pages[0], 'first')
+        for (let n = 0; n < 4; n++) {
+          const [leader, , last] = pages
+          await untilDirect(last)
+          await last.evaluate(() => {
+            const tab = window as unknown as Tab
+            const acknowledged = { count: 0 }
+            const read = async () => {
+              for (let i = 0; i < 300; i++) {
+                const least = acknowledged.count
+                const count = (await tab.store.count('c', { n: { $gt: 99 } })) as number
+                if (!(count >= least)) return `${count} records, and ${least} were acknowledged`
+              }
+              return 'read'
+            }
+            const write = async () => {
+              const base = (await tab.store.count('c', { n: { $gt: 99 } })) as number
+              for (let i = 0; i < 30; i++) {
+                await tab.store.upsert('c', [{ id: crypto.randomUUID(), vector: [1, 2], attrs: { n: 100 } }])
+                acknowledged.count = base + i + 1
+              }
+            }
+            tab.wait = Promise.all([read(), read(), write()])
+              .then(([one, two]) => `${one}, ${two}`)
+              .catch((error: { code?: string }) => error.code ?? String(error))
+          })
+          if (n % 2) await leader.close()
+          else await call(leader, 'close')
+          expect(await last.evaluate(() => (window as unknown as Tab).wait)).toBe('read, read')
+          pages.shift()
+          pages.push(n % 2 ? await more() : leader)
+          await open(pages[2], 'leaders', 'opfs')
+        }
+        expect(await call(pages[2], 'count')).toBe(1 + 4 * 30)
+      }))
+
+    it('are answered if the port loses them', () =>
+      tabs(kind, async (more) => {
+        const [a, b] = [await more(), await more()]
+        await open(a, 'closing', 'opfs')
+        await upsert(a, 'first')
+        await open(b, 'closing', 'opfs')
+        await untilDirect(b)
+        const counts = await b.evaluate(async () => {
+          const { store } = window as unknown as Tab
+          MessagePort.prototype.postMessage = () => {}
+          const waited = await Promise.all([store.count(), store.count()])
+          return [...waited, await store.count()]
+        })
+        expect(counts).toEqual([1, 1, 1])
+      }))
+
+    it('are answered if the port loses them and the follower closes the store', () =>
+      tabs(kind, async (more) => {
+        const [a, b] = [await more(), await more()]
+        await open(a, 'closing', 'opfs')
+        await upsert(a, 'first')
+        await open(b, 'closing', 'opfs')
+        await untilDirect(b)
+        const counts = await b.evaluate(async () => {
+          const { store } = window as unknown as Tab
+          MessagePort.prototype.postMessage = () => {}
+          const counts = Promise.all(Array.from({ length: 20 }, () => store.count()))
+          await store.close()
+          return counts
+        })
+        expect(counts).toEqual(Array.from({ length: 20 }, () => 1))
+      }))
+
+    it('go through its worker where a page has no shared workers', () =>
+      tabs(kind, async (more) => {
+        const [a, b] = [await more(), await more()]
+        await open(a, 'alone', 'opfs', true)
+        await upsert(a, 'a', 'b')
+        await call(a, 'setText', 'c', ['title'])
+        await open(b, 'alone', 'opfs', true)
+        const { read, sent } = await readAll(b)
+        expect(read).toEqual((await readAll(a)).read)
+        expect(sent).toBeGreaterThan(0)
+      }))
+  })
+}
+
+it('a read whose leader is stopped can be aborted, is answered when it goes on, and fails after half a minute', () =>
+  tabs('chromium', async (more, profile) => {
+    const [a, b] = [await more(), await more()]
+    await open(a, 'stopped', 'opfs')
+    await upsert(a, 'first')
+    await open(b, 'stopped', 'opfs')
+    await untilDirect(b)
+    const pid = await processOf(profile, a)
+    expect(await processOf(profile, b), 'both tabs are of one process: this test says nothing').not.toBe(pid)
+    await stop(pid)
+    try {
+      const aborted = await b.evaluate(() => {
+        const abort = new AbortController()
+        const wait = (window as unknown as Tab).store.search([1, 1], { signal: abort.signal })
+        setTimeout(() => abort.abort(), 10)
+        return wait.catch((error: { code?: string }) => error.code)
+      })
+      expect(aborted).toBe('ABORTED')
+      expect(await call(b, 'count')).toBe('STORAGE_UNAVAILABLE')
+      await b.evaluate(() => {
+        const tab = window as unknown as Tab
+        tab.wait = tab.store.count().then(String, (error: { code?: string }) => error.code ?? String(error))
+      })
+    } finally {
+      goOn(pid)
+    }
+    expect(await b.evaluate(() => (window as unknown as Tab).wait)).toBe('1')
+    await untilDirect(b)
+  }))
