@@ -243,7 +243,12 @@ export async function bundle(glues, wasm, textWasm) {
     await build({
       ...options,
       entryPoints: paths(['inline']),
-      plugins: [core(glues), birpc, later, inline(new Map([...files, ['nidus.wasm', wasm], ['nidus-text.wasm', textWasm]]))],
+      plugins: [
+        core(glues),
+        birpc,
+        later,
+        inline(new Map([...files, ['nidus.wasm', wasm], ['nidus-text.wasm', textWasm]])),
+      ],
     }),
   ))
     files.set(name, text)

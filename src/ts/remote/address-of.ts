@@ -1,11 +1,14 @@
 const STOP = new Error('not started')
 
-/** Returns the address from which `start` starts a worker. It calls `start` for that: bundlers rewrite its address. */
-export function addressOf(start: () => Worker): URL | undefined {
+/**
+ * Returns the address from which `start` starts a worker, and the options. It calls `start` for that: bundlers rewrite
+ * its address.
+ */
+export function addressOf(start: () => Worker): { address: URL; options: WorkerOptions | undefined } | undefined {
   const real = globalThis.Worker
-  let found: URL | undefined
-  globalThis.Worker = function (address: string | URL) {
-    found = new URL(address, location.href)
+  let found: ReturnType<typeof addressOf>
+  globalThis.Worker = function (address: string | URL, options?: WorkerOptions) {
+    found = { address: new URL(address, location.href), options }
     throw STOP
   } as unknown as typeof Worker
   try {

@@ -52,11 +52,12 @@ export class DirectReads {
 
   /** Returns false if this page cannot share a worker with other tabs. */
   #plugIn(plug: Plug, port: MessagePort): boolean {
-    const address = addressOf(this.#start)
+    const script = addressOf(this.#start)
     // Each page has its own address of a blob.
-    if (!globalThis.SharedWorker || !address || address.protocol === 'blob:') return false
+    if (!globalThis.SharedWorker || !script || script.address.protocol === 'blob:') return false
     // Not kept: it may have ended with the process of another tab, and then this starts it again.
-    new SharedWorker(address, { type: 'module', name: 'nidus-wasm' }).port.postMessage(plug, [port])
+    const { port: switchboard } = new SharedWorker(script.address, { ...script.options, name: 'nidus-wasm' })
+    switchboard.postMessage(plug, [port])
     return true
   }
 

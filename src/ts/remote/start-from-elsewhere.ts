@@ -34,7 +34,7 @@ function isRefused(start: () => Worker, address: URL): Promise<boolean> {
  * That server must allow it (CORS). Returns undefined if the origin of the script was not the reason.
  */
 export async function elsewhere(start: () => Worker): Promise<(() => Worker) | undefined> {
-  const address = addressOf(start)
+  const address = addressOf(start)?.address
   if (!address) return undefined
   if (address.origin === self.origin) {
     if (await isRefused(start, address))

@@ -27,8 +27,7 @@ export class Leader {
   readonly #announce: (message: TabMessage) => void
   readonly #tellPage: TellPage
   #followers = new Map<string, { channel: TabChannel; forget: () => void; functions: LeaderSide }>()
-  /** The port by which the pages of followers come. */
-  #pages: MessagePort | undefined
+  #answersPages = false
   #running = new Set<Promise<unknown>>()
   #leaving = false
 
@@ -101,11 +100,13 @@ export class Leader {
     }
     const follower = rpcOver<FollowerSide>(channel, functions, (receive) => channel.on(receive))
     this.#followers.set(id, { channel, forget, functions })
-    this.#pages ??= this.#letPagesIn()
+    this.#answerPages()
   }
 
   /** Answers followers' pages, too. The switchboard sends their ports (see remote/switchboard.ts). */
-  #letPagesIn(): MessagePort {
+  #answerPages() {
+    if (this.#answersPages) return
+    this.#answersPages = true
     const { port1, port2 } = new MessageChannel()
     port1.onmessage = ({ data, ports: [port] }: MessageEvent<string>) => {
       const follower = this.#followers.get(data)
@@ -114,7 +115,6 @@ export class Leader {
       port.start()
     }
     this.#tellPage(this.#id, undefined, port2)
-    return port1
   }
 
   #check({ dimension, compat, name, storage }: OpenSpec, store: Backend) {
