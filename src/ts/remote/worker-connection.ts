@@ -146,6 +146,8 @@ export class WorkerConnection {
 
   /** Makes or ends the way past this worker, to the worker of the leading tab. Reads do not depend on it. */
   direct(...tab: ArgsOf<PageSide, 'direct'>) {
+    // At once, so that no read is still sent to the former leader when an answer of the next one is here.
+    if (this.directReads) return this.directReads.change(...tab)
     import('./direct-reads.js')
       .then(({ DirectReads }) => {
         if (!this.#dead) (this.directReads ??= new DirectReads(this.#start, rpcWith)).change(...tab)
