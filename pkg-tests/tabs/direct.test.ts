@@ -9,24 +9,27 @@ interface Tab {
   store: Calls & { records(collection: string): AsyncIterable<unknown> }
   /** How many messages this page has sent to workers. */
   sent: number
+  /** The last of them. */
+  last: string
   wait: Promise<string>
   nidus: { Nidus: { open(name: string, options: object): Promise<Tab['store']> } }
 }
 
-const open = (page: Page, name: string, storage: string, alone = false) =>
+const open = (page: Page, name: string, storage: string, alone = false, more: object = {}) =>
   page.evaluate(
-    async ([name, storage, alone]) => {
+    async ([name, storage, alone, more]) => {
       const tab = window as unknown as Tab
       if (alone) Object.assign(window, { SharedWorker: undefined })
       const { postMessage } = Worker.prototype
       tab.sent = 0
       Worker.prototype.postMessage = function (...args: unknown[]) {
         tab.sent++
+        tab.last = JSON.stringify(args[0])
         return postMessage.apply(this, args as never)
       }
-      tab.store = await tab.nidus.Nidus.open(name as string, { dimension: 2, storage })
+      tab.store = await tab.nidus.Nidus.open(name as string, { dimension: 2, storage, ...more })
     },
-    [name, storage, alone] as const,
+    [name, storage, alone, more] as const,
   )
 const call = (page: Page, method: string, ...args: unknown[]) =>
   page.evaluate(
@@ -164,6 +167,50 @@ for (const kind of ['chromium', 'firefox'] as const) {
         expect(await call(pages[2], 'count')).toBe(1 + 4 * 30)
       }))
 
+    it('are the same if they are large, past its worker and through it', () =>
+      tabs(kind, async (more) => {
+        const [a, b, c] = [await more(), await more(), await more()]
+        await open(a, 'large', 'opfs', false, { dimension: 64 })
+        await a.evaluate(async () => {
+          const count = 20_000
+          const ids = Array.from({ length: count }, (_, i) => `record ${i}`)
+          const vectors = Float32Array.from({ length: count * 64 }, (_, i) => Math.sin(i))
+          await (window as unknown as Tab).store.upsert('c', { ids, vectors, attrs: ids.map((title) => ({ title })) })
+        })
+        await call(a, 'setText', 'c', ['title'])
+        await open(b, 'large', 'opfs', false, { dimension: 64 })
+        await open(c, 'large', 'opfs', true, { dimension: 64 })
+        await untilDirect(b)
+        const large = (page: Page) =>
+          page.evaluate(async () => {
+            const { store } = window as unknown as Tab
+            const vector = Array.from({ length: 64 }, (_, i) => Math.cos(i))
+            const all = { topK: 17_000, withVectors: true }
+            const answers = [
+              await store.search(vector, all),
+              await store.search({ vector, text: 'record' }, all),
+              await store.list('c', { limit: 17_000, withVectors: true }),
+            ] as { id: string; score?: number; vector: Float32Array }[][]
+            const sums = answers.map((hits) =>
+              hits.reduce((sum, { score = 1, vector }, i) => sum + (i + 1) * score * (vector[0]! + vector[63]!), 0),
+            )
+            return [answers.map((hits) => hits.length), sums]
+          })
+        const leader = await large(a)
+        expect(leader[0]).toEqual([17_000, 17_000, 17_000])
+        expect(await large(b)).toEqual(leader)
+        expect(await large(c)).toEqual(leader)
+      }))
+
+    it('go past its worker if the leader needs another worker script', () =>
+      tabs(kind, async (more) => {
+        const [a, b] = [await more(), await more()]
+        await open(a, 'scripts', 'opfs', false, { workers: 2 })
+        await upsert(a, 'first')
+        await open(b, 'scripts', 'opfs')
+        await untilDirect(b)
+      }))
+
     it('are answered if the port loses them', () =>
       tabs(kind, async (more) => {
         const [a, b] = [await more(), await more()]
@@ -211,7 +258,7 @@ for (const kind of ['chromium', 'firefox'] as const) {
   })
 }
 
-it('a read whose leader is stopped can be aborted, is answered when it goes on, and fails after half a minute', () =>
+it('a read whose leader is stopped can be aborted, is made once when it goes on, and fails after half a minute', () =>
   tabs('chromium', async (more, profile) => {
     const [a, b] = [await more(), await more()]
     await open(a, 'stopped', 'opfs')
@@ -230,13 +277,18 @@ it('a read whose leader is stopped can be aborted, is answered when it goes on, 
       })
       expect(aborted).toBe('ABORTED')
       expect(await call(b, 'count')).toBe('STORAGE_UNAVAILABLE')
-      await b.evaluate(() => {
+      await b.evaluate(async () => {
         const tab = window as unknown as Tab
+        const before = tab.sent
         tab.wait = tab.store.count().then(String, (error: { code?: string }) => error.code ?? String(error))
+        while (tab.sent === before) await new Promise((resolve) => setTimeout(resolve, 5))
       })
+      // Only the question whether the leader answers at all has gone through this page's worker.
+      expect(await b.evaluate(() => (window as unknown as Tab).last)).toContain('newest')
     } finally {
       goOn(pid)
     }
     expect(await b.evaluate(() => (window as unknown as Tab).wait)).toBe('1')
+    expect(await b.evaluate(() => (window as unknown as Tab).last)).toContain('newest')
     await untilDirect(b)
   }))

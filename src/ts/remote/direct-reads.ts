@@ -1,86 +1,93 @@
+import type { Args, Method } from '../contract/calls.js'
 import type { Answer } from '../messages/answer.js'
 import type { PendingCall } from '../messages/ledger.js'
 import type { rpcWith, Rpc } from '../messages/rpc.js'
 import type { LeaderSide } from '../tabs/protocol.js'
 import { addressOf } from './address-of.js'
-import type { Plug } from './switchboard.js'
 
-/** After this time without an answer a read is sent to this page's worker, which knows what to do with a silent leader. */
+/** After this time without an answer, this page's worker is asked whether the leader answers at all. */
 const LATE_MS = 1000
+/** If it does, and this time later the read still has no answer, the port has lost it. */
+const LOST_MS = 5000
 
-type Ask = () => Promise<Answer<unknown>>
+/** Makes a call through this page's worker. */
+type Ask = <M extends Method>(method: M, args: Args<M>) => Promise<Answer<unknown>>
 
 /**
- * Sends the reads of a follower from its page to the worker of the leader, by a message port of their own. Otherwise
- * they go through the follower's worker and a broadcast channel, there and back, which takes twice as long. A read
- * changes nothing, so one that gets no answer is sent in the other way, too, and the first answer counts.
+ * Sends the reads of a follower from its page to the worker of the leader, by a message port. Otherwise they go through
+ * the follower's worker and a broadcast channel, there and back, which takes twice as long.
  */
 export class DirectReads {
   readonly #start: () => Worker
   readonly #connect: typeof rpcWith
+  /** What this page wants from the switchboard, or has got. */
+  #line: string | undefined
   #port: MessagePort | undefined
-  /** Undefined until the leader's worker has answered by the port. */
   #leader: Rpc<LeaderSide> | undefined
-  /** True while the last answer is late. */
-  #late = false
+  /** For each read without an answer, what sends it through this page's worker. */
   readonly #unanswered = new Set<() => void>()
 
-  /** @param start starts this page's worker. The same script is the switchboard. */
+  /** @param start starts the package's worker. Its script is the switchboard, too. */
   constructor(start: () => Worker, connect: typeof rpcWith) {
     this.#start = start
     this.#connect = connect
   }
 
-  /** Plugs in the port of this tab's leading worker, or gets one to the leader, or, without arguments, does neither. */
-  change(leader?: string, follower?: string, port?: MessagePort) {
+  /** Passes the port of a leading worker on to a follower's page, or gets one from the leader, or ends that. */
+  change(line?: string, port?: MessagePort) {
+    // A leader has one line for each follower, and reads from none.
+    if (line && port) return this.#switchboard()?.postMessage(line, [port])
     this.end()
-    if (!leader) return
-    const plug = (port: MessagePort) => this.#plugIn({ leader, follower }, port)
-    if (port) return plug(port)
-    const { port1, port2 } = new MessageChannel()
-    if (!plug(port2)) return
-    this.#port = port1
-    const rpc = this.#connect<LeaderSide>(port1, {})
-    port1.start()
-    rpc.ask('ping').then(
-      () => {
-        if (this.#port === port1) this.#leader = rpc
-      },
-      () => {},
-    )
+    this.#line = line
+    const switchboard = line && this.#switchboard()
+    if (!switchboard) return
+    switchboard.onmessage = ({ ports: [port] }: MessageEvent) => {
+      switchboard.close()
+      if (this.#line !== line) return
+      this.#leader = this.#connect(port, {})
+      this.#port = port
+      port.start()
+    }
+    switchboard.postMessage(line)
   }
 
-  /** Returns false if this page cannot share a worker with other tabs. */
-  #plugIn(plug: Plug, port: MessagePort): boolean {
+  /** Returns undefined if this page cannot share a worker with other tabs. */
+  #switchboard(): MessagePort | undefined {
     const script = addressOf(this.#start)
+    if (!globalThis.SharedWorker || !script) return undefined
+    const { address, options } = script
     // Each page has its own address of a blob.
-    if (!globalThis.SharedWorker || !script || script.address.protocol === 'blob:') return false
-    // Not kept: it may have ended with the process of another tab, and then this starts it again.
-    const { port: switchboard } = new SharedWorker(script.address, { ...script.options, name: 'nidus-wasm' })
-    switchboard.postMessage(plug, [port])
-    return true
+    if (address.protocol === 'blob:' || address.origin !== self.origin) return undefined
+    // Not kept: it may end with the process of another tab. Then this starts it again.
+    return new SharedWorker(address, { ...options, name: 'nidus-wasm' }).port
   }
 
-  /** Makes a read. Returns undefined if it must be made with `ask`, in the other way. */
-  ask({ number, method, args, options }: PendingCall<unknown>, ask: Ask): ReturnType<Ask> | undefined {
+  /** Makes a read. Returns undefined if it must be made with `ask`. */
+  ask({ number, method, args, options }: PendingCall<unknown>, ask: Ask): Promise<Answer<unknown>> | undefined {
     const leader = this.#leader
-    if (!leader || this.#late || method === 'changes' || options.onProgress) return undefined
+    if (!leader || method === 'changes' || options.onProgress) return undefined
     return new Promise((resolve, reject) => {
       const answered = () => {
         clearTimeout(timer)
         return this.#unanswered.delete(again)
       }
       const again = () => {
-        if (answered() && !options.signal?.aborted) ask().then(resolve, reject)
+        if (answered() && !options.signal?.aborted) ask(method, args as never).then(resolve, reject)
       }
-      const timer = setTimeout(() => {
-        this.#late = true
-        again()
-      }, LATE_MS)
+      // A busy leader is waited for. A silent one is an error, which this page's worker knows to tell.
+      const late = async () => {
+        const probe = await ask('newest', { sender: '' })
+        if (!this.#unanswered.has(again)) return
+        if ('error' in probe) {
+          answered()
+          return resolve(probe)
+        }
+        timer = setTimeout(() => this.end(), LOST_MS)
+      }
+      let timer = setTimeout(() => void late().catch(again), LATE_MS)
       this.#unanswered.add(again)
-      // The follower's worker uses the positive numbers.
+      // This page's worker uses the positive numbers.
       leader.ask('call', -number, method, args!, false, undefined).then((answer) => {
-        if (this.#leader === leader) this.#late = false
         if ('moved' in answer) return again()
         answered()
         resolve(answer)
@@ -92,11 +99,10 @@ export class DirectReads {
     this.#leader?.tell('cancel', -number)
   }
 
-  /** Ends the connection to the leader. Reads without an answer are sent in the other way. */
+  /** Ends the connection to the leader. Reads without an answer are sent through this page's worker. */
   end() {
     this.#port?.close()
-    this.#port = this.#leader = undefined
-    this.#late = false
+    this.#port = this.#leader = this.#line = undefined
     for (const again of this.#unanswered) again()
   }
 }

@@ -144,7 +144,7 @@ export class RemoteStore implements Backend {
         this.#ended({ reason: 'failed', error })
       },
       compactionError: (message) => (this.recovery.compactionError = unpackError(message)),
-      direct: (...tab) => this.#start.packaged && this.#worker?.direct(...tab),
+      direct: (...tab) => this.#start.packaged && this.#worker?.direct(() => this.#start(false), ...tab),
       searchWorker: (...args) => this.#worker?.searchWorker(...args),
     }
     for (;;) {
@@ -267,8 +267,10 @@ export class RemoteStore implements Backend {
     this.#ledger.sent(call, connection)
     if (!isWrite(method)) keep(args)
     else call.args = ticket && bytesOf(args) <= KEPT ? structuredClone(args) : undefined
-    const ask = () => connection.ask('call', number, method, args, options.onProgress !== undefined, ticket)
-    const asked: ReturnType<typeof ask> = (isRead(method) && connection.directReads?.ask(call, ask)) || ask()
+    const ask = (method: Method, args: object) =>
+      connection.ask('call', number, method, args, options.onProgress !== undefined, ticket)
+    const asked: ReturnType<typeof ask> =
+      (isRead(method) && connection.directReads?.ask(call, ask)) || ask(method, args)
     asked
       .then((answered) => {
         if (answered.spare) giveBack(answered.spare)

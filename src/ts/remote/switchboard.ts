@@ -1,30 +1,29 @@
-/** Sent to the switchboard with a port: of a leader's worker, or of the page of one of its followers. */
-export interface Plug {
-  leader: string
-  follower?: string | undefined
-}
-
 interface Scope {
   onconnect: ((event: MessageEvent) => void) | null
 }
 
+/** At most so many wait, so that those whose other side never comes do not become more and more. */
+const MAX_WAITING = 256
+
 /**
  * Runs in a shared worker, which the tabs of an origin have in common. Only there can two tabs give each other a message
- * port. Does nothing in other threads. Passes the ports of followers' pages on to the workers of their leaders. A port may come before its leader's.
+ * port. The page of a leader sends a port, and the page of a follower gets it. Both name the same line, and may come in
+ * any order. Does nothing in other threads.
  */
 export function serveSwitchboard() {
   const scope = globalThis as unknown as Scope
   if (!('onconnect' in scope)) return
-  const leaders = new Map<string, MessagePort>()
-  let waiting: (Plug & { port: MessagePort })[] = []
+  /** By the names of their lines: ports of leaders, and pages that want one. */
+  const waiting = new Map<string, MessagePort>()
   scope.onconnect = ({ ports: [page] }) => {
-    page.onmessage = ({ data: { leader, follower }, ports: [port] }: MessageEvent<Plug>) => {
-      if (follower) waiting.push({ leader, follower, port })
-      else leaders.set(leader, port)
-      waiting = waiting.filter(({ leader, follower, port }) => {
-        leaders.get(leader)?.postMessage(follower, [port])
-        return !leaders.has(leader)
-      })
+    page.onmessage = ({ data: line, ports: [port] }: MessageEvent<string>) => {
+      const other = waiting.get(line)
+      waiting.delete(line)
+      if (other) (port ? other : page).postMessage(line, [port ?? other])
+      else waiting.set(line, port ?? page)
+      // The page of a follower closes its own, once it has the port.
+      if (port) page.close()
+      if (waiting.size > MAX_WAITING) waiting.delete(waiting.keys().next().value!)
     }
   }
 }

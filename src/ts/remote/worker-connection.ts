@@ -144,13 +144,16 @@ export class WorkerConnection {
       .catch((error) => failed(number, messageOf(error)))
   }
 
-  /** Makes or ends the way past this worker, to the worker of the leading tab. Reads do not depend on it. */
-  direct(...tab: ArgsOf<PageSide, 'direct'>) {
+  /**
+   * Makes or ends the way past this worker, to the worker of the leading tab. Reads do not depend on it. `start` starts
+   * the same script in all tabs.
+   */
+  direct(start: () => Worker, ...tab: ArgsOf<PageSide, 'direct'>) {
     // At once, so that no read is still sent to the former leader when an answer of the next one is here.
     if (this.directReads) return this.directReads.change(...tab)
     import('./direct-reads.js')
       .then(({ DirectReads }) => {
-        if (!this.#dead) (this.directReads ??= new DirectReads(this.#start, rpcWith)).change(...tab)
+        if (!this.#dead) (this.directReads ??= new DirectReads(start, rpcWith)).change(...tab)
       })
       .catch(() => {})
   }

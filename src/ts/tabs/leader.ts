@@ -8,6 +8,7 @@ import { TabChannel } from './tab-channel.js'
 import { onEnd } from './locks.js'
 import {
   VERSION,
+  lineName,
   tabChannelName,
   type FollowerSide,
   type LeaderSide,
@@ -26,8 +27,7 @@ export class Leader {
   readonly #store: Promise<Backend>
   readonly #announce: (message: TabMessage) => void
   readonly #tellPage: TellPage
-  #followers = new Map<string, { channel: TabChannel; forget: () => void; functions: LeaderSide }>()
-  #answersPages = false
+  #followers = new Map<string, { channel: TabChannel; forget: () => void }>()
   #running = new Set<Promise<unknown>>()
   #leaving = false
 
@@ -55,7 +55,7 @@ export class Leader {
 
   #accept(id: string, life: string) {
     const channel = new TabChannel(tabChannelName(this.#spec.name, this.#id, id))
-    const forget = onEnd(life, () => this.#removeFollower(id))
+    const unwatch = onEnd(life, () => this.#removeFollower(id))
     channel.onend = () => this.#removeFollower(id)
     let store: Backend | undefined
     let relaxed = false
@@ -99,22 +99,16 @@ export class Leader {
       ping: () => true,
     }
     const follower = rpcOver<FollowerSide>(channel, functions, (receive) => channel.on(receive))
-    this.#followers.set(id, { channel, forget, functions })
-    this.#answerPages()
-  }
-
-  /** Answers followers' pages, too. The switchboard sends their ports (see remote/switchboard.ts). */
-  #answerPages() {
-    if (this.#answersPages) return
-    this.#answersPages = true
+    // The follower's page may call the same functions, past its worker.
     const { port1, port2 } = new MessageChannel()
-    port1.onmessage = ({ data, ports: [port] }: MessageEvent<string>) => {
-      const follower = this.#followers.get(data)
-      if (!follower) return
-      rpcWith(port, follower.functions)
-      port.start()
+    rpcWith(port1, functions)
+    port1.start()
+    this.#tellPage(lineName(this.#id, id), port2)
+    const forget = () => {
+      unwatch()
+      port1.close()
     }
-    this.#tellPage(this.#id, undefined, port2)
+    this.#followers.set(id, { channel, forget })
   }
 
   #check({ dimension, compat, name, storage }: OpenSpec, store: Backend) {

@@ -7,7 +7,7 @@ import type { Answer, Opened } from '../messages/answer.js'
  * The version of the protocol between tabs. The three messages below and their `version` mean the same in every
  * version, so that any two tabs can tell that their versions differ.
  */
-export const VERSION = 7
+export const VERSION = 8
 
 /** A message to all tabs of the origin that have this store open. */
 export type TabMessage =
@@ -43,11 +43,13 @@ export interface LeaderSide {
   ping(): true
 }
 
+export const lineName = (leader: string, follower: string) => `${leader} ${follower}`
+
 /**
- * Tells the page of this tab that its worker leads, or follows a leader, or, without arguments, neither. Calls of
- * followers' pages come by the other end of `port`, which only a leader gives.
+ * Tells the page of this tab the line by which a follower's page may call the leader's worker. A leader tells one for
+ * each follower, and gives the port for it. A follower tells its own, and, without arguments, that it is over.
  */
-export type TellPage = (leader?: string, follower?: string, port?: MessagePort) => void
+export type TellPage = (line?: string, port?: MessagePort) => void
 
 export interface FollowerSide {
   progress(number: number, done: number, total: number): void

@@ -12,7 +12,7 @@ import type { CloseReason, RecoveryReport } from '../types/index.js'
 import { LeaderConnection } from './follower.js'
 import { Leader } from './leader.js'
 import { leaderLock, lifeLock } from './locks.js'
-import { VERSION, channelName, type TabMessage, type TellPage } from './protocol.js'
+import { VERSION, channelName, lineName, type TabMessage, type TellPage } from './protocol.js'
 
 /** The last messages of a leader may arrive after the first ones of the next leader. */
 const LATE_MESSAGES_MS = 50
@@ -245,7 +245,7 @@ export class SharedStore implements Backend {
     try {
       const opened = taken(answer)
       this.#joined = true
-      this.#tellPage(leader, this.#id)
+      this.#tellPage(lineName(leader, this.#id))
       this.#finishOpening(opened, unpackRecovery(opened))
       // Asked before any new call: whether the writes that the previous leader acknowledged are in the store.
       if (this.#unflushed.last)

@@ -8,7 +8,8 @@ const DEPTH = 6
 /** Stands for a typed array that was sent before its message. */
 interface Part {
   $part: number
-  float: boolean
+  /** The name of its class. */
+  type: ArrayName
 }
 type Frame =
   | { messages: unknown[]; bytes: number }
@@ -16,7 +17,8 @@ type Frame =
   | { taken: number }
   | { end: true }
 
-type Bytes = Uint8Array | Float32Array
+type ArrayName = 'Uint8Array' | 'Uint32Array' | 'Float32Array' | 'Float64Array'
+type Bytes = InstanceType<(typeof globalThis)[ArrayName]>
 
 function mapArrays(value: unknown, depth: number, onArray: (array: Bytes) => unknown): unknown {
   if (typeof value !== 'object' || value === null || depth === 0) return value
@@ -84,12 +86,12 @@ export class TabChannel {
   #sendParts(message: unknown): unknown {
     let count = 0
     return mapArrays(message, DEPTH, (array) => {
-      const bytes = new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength)
+      const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
       for (let at = 0; at === 0 || at < bytes.length; at += MAX_MESSAGE) {
         const part = bytes.slice(at, at + MAX_MESSAGE)
         this.#send({ part, begins: at === 0, bytes: part.length })
       }
-      return { $part: count++, float: array instanceof Float32Array } satisfies Part
+      return { $part: count++, type: array.constructor.name as ArrayName } satisfies Part
     })
   }
 
@@ -147,7 +149,7 @@ function joinParts(value: unknown, parts: Uint8Array[][], depth: number): unknow
   if (typeof value !== 'object' || value === null || depth === 0 || ArrayBuffer.isView(value)) return value
   if (Array.isArray(value)) return value.map((part) => joinParts(part, parts, depth - 1))
   if (Object.getPrototypeOf(value) !== Object.prototype) return value
-  const { $part, float } = value as Part
+  const { $part, type } = value as Part
   if ($part === undefined)
     return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, joinParts(part, parts, depth - 1)]))
   const pieces = parts[$part]
@@ -157,5 +159,5 @@ function joinParts(value: unknown, parts: Uint8Array[][], depth: number): unknow
     bytes.set(piece, at)
     at += piece.length
   }
-  return float ? new Float32Array(bytes.buffer) : bytes
+  return new globalThis[type](bytes.buffer)
 }
