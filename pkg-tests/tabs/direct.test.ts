@@ -1,5 +1,5 @@
 // The reads of a follower, which go from its page to the leader's worker, past its own.
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Page } from 'playwright'
 import { browser, site, visit } from './pages.mjs'
 import { goOn, processOf, stop } from './stop.mjs'
@@ -89,30 +89,40 @@ const readAll = (page: Page) =>
     return { read: read.map(plain), sent: tab.sent - before }
   })
 
-async function tabs(
-  kind: 'chromium' | 'firefox',
-  work: (more: () => Promise<Page>, profile: string) => Promise<void>,
-): Promise<void> {
-  const place = await site()
-  const machine = await browser(kind)
+type Machine = Awaited<ReturnType<typeof browser>>
+
+/** Runs a test in pages of a browser, and closes them. */
+async function tabs(machine: Machine, url: string, work: (more: () => Promise<Page>) => Promise<void>) {
+  const pages: Page[] = []
   try {
-    await work(() => visit(machine.context, place.url), machine.profile)
+    await work(async () => {
+      const page = await visit(machine.context, url)
+      pages.push(page)
+      return page
+    })
   } finally {
-    await machine.close()
-    await place.close()
+    for (const page of pages) await page.close()
   }
 }
 
+let place: Awaited<ReturnType<typeof site>>
+beforeAll(async () => void (place = await site()))
+afterAll(() => place.close())
+
 for (const kind of ['chromium', 'firefox'] as const) {
   describe(`the reads of a follower (${kind})`, () => {
+    let machine: Machine
+    beforeAll(async () => void (machine = await browser(kind)))
+    afterAll(() => machine?.close())
+
     for (const storage of ['opfs', 'indexeddb']) {
       it(`go past its worker, answer as the leader does, and see every write (${storage})`, () =>
-        tabs(kind, async (more) => {
+        tabs(machine, place.url, async (more) => {
           const [a, b] = [await more(), await more()]
-          await open(a, 'direct', storage)
+          await open(a, `direct ${storage}`, storage)
           await upsert(a, 'a', 'b', 'c', 'd')
           await call(a, 'setText', 'c', ['title'])
-          await open(b, 'direct', storage)
+          await open(b, `direct ${storage}`, storage)
           await untilDirect(b)
           const [leader, follower] = [await readAll(a), await readAll(b)]
           expect(leader.sent).toBeGreaterThan(0)
@@ -128,7 +138,7 @@ for (const kind of ['chromium', 'firefox'] as const) {
     }
 
     it('are answered while leaders are closed, and then go past its worker again', () =>
-      tabs(kind, async (more) => {
+      tabs(machine, place.url, async (more) => {
         const pages = [await more(), await more(), await more()]
         for (const page of pages) await open(page, 'leaders', 'opfs')
         await upsert(pages[0], 'first')
@@ -168,7 +178,7 @@ for (const kind of ['chromium', 'firefox'] as const) {
       }))
 
     it('are the same if they are large, past its worker and through it', () =>
-      tabs(kind, async (more) => {
+      tabs(machine, place.url, async (more) => {
         const [a, b, c] = [await more(), await more(), await more()]
         await open(a, 'large', 'opfs', false, { dimension: 64 })
         await a.evaluate(async () => {
@@ -203,7 +213,7 @@ for (const kind of ['chromium', 'firefox'] as const) {
       }))
 
     it('go past its worker if the leader needs another worker script', () =>
-      tabs(kind, async (more) => {
+      tabs(machine, place.url, async (more) => {
         const [a, b] = [await more(), await more()]
         await open(a, 'scripts', 'opfs', false, { workers: 2 })
         await upsert(a, 'first')
@@ -212,11 +222,11 @@ for (const kind of ['chromium', 'firefox'] as const) {
       }))
 
     it('are answered if the port loses them', () =>
-      tabs(kind, async (more) => {
+      tabs(machine, place.url, async (more) => {
         const [a, b] = [await more(), await more()]
-        await open(a, 'closing', 'opfs')
+        await open(a, 'losing', 'opfs')
         await upsert(a, 'first')
-        await open(b, 'closing', 'opfs')
+        await open(b, 'losing', 'opfs')
         await untilDirect(b)
         const counts = await b.evaluate(async () => {
           const { store } = window as unknown as Tab
@@ -228,7 +238,7 @@ for (const kind of ['chromium', 'firefox'] as const) {
       }))
 
     it('are answered if the port loses them and the follower closes the store', () =>
-      tabs(kind, async (more) => {
+      tabs(machine, place.url, async (more) => {
         const [a, b] = [await more(), await more()]
         await open(a, 'closing', 'opfs')
         await upsert(a, 'first')
@@ -245,7 +255,7 @@ for (const kind of ['chromium', 'firefox'] as const) {
       }))
 
     it('go through its worker where a page has no shared workers', () =>
-      tabs(kind, async (more) => {
+      tabs(machine, place.url, async (more) => {
         const [a, b] = [await more(), await more()]
         await open(a, 'alone', 'opfs', true)
         await upsert(a, 'a', 'b')
@@ -258,15 +268,16 @@ for (const kind of ['chromium', 'firefox'] as const) {
   })
 }
 
-it('a read whose leader is stopped can be aborted, is made once when it goes on, and fails after half a minute', () =>
-  tabs('chromium', async (more, profile) => {
+it('a read whose leader is stopped can be aborted, is made once when it goes on, and fails after half a minute', async () => {
+  const machine = await browser('chromium')
+  await tabs(machine, place.url, async (more) => {
     const [a, b] = [await more(), await more()]
     await open(a, 'stopped', 'opfs')
     await upsert(a, 'first')
     await open(b, 'stopped', 'opfs')
     await untilDirect(b)
-    const pid = await processOf(profile, a)
-    expect(await processOf(profile, b), 'both tabs are of one process: this test says nothing').not.toBe(pid)
+    const pid = await processOf(machine.profile, a)
+    expect(await processOf(machine.profile, b), 'both tabs are of one process: this test says nothing').not.toBe(pid)
     await stop(pid)
     try {
       const aborted = await b.evaluate(() => {
@@ -291,4 +302,5 @@ it('a read whose leader is stopped can be aborted, is made once when it goes on,
     expect(await b.evaluate(() => (window as unknown as Tab).wait)).toBe('1')
     expect(await b.evaluate(() => (window as unknown as Tab).last)).toContain('newest')
     await untilDirect(b)
-  }))
+  }).finally(() => machine.close())
+})
