@@ -9,6 +9,7 @@ import { NidusError, aborted, closedError, failedError } from '../errors/errors.
 import { hold, holdNow } from '../runtime/web-locks.js'
 import { taken, unpackRecovery } from '../messages/answer.js'
 import type { CloseReason, RecoveryReport } from '../types/index.js'
+import { leaderSilent, writeUnknown } from './errors.js'
 import { LeaderConnection } from './follower.js'
 import { Leader } from './leader.js'
 import { leaderLock, lifeLock } from './locks.js'
@@ -407,20 +408,3 @@ export class SharedStore implements Backend {
     }
   }
 }
-
-const leaderSilent = (code: 'LOCKED' | 'STORAGE_UNAVAILABLE' | 'OUTCOME_UNKNOWN', name: string) =>
-  new NidusError(
-    code,
-    `the store "${name}" is open in another tab, which does not answer (frozen, or in a debugger?): ` +
-      (code === 'OUTCOME_UNKNOWN'
-        ? 'it is not known whether the write is made, or will be made when that tab goes on. It is made whole or not ' +
-          'at all'
-        : 'show that tab or close it'),
-  )
-
-const writeUnknown = () =>
-  new NidusError(
-    'OUTCOME_UNKNOWN',
-    'the tab that has the store ended before it answered, and the store cannot be opened here: the write is in the ' +
-      'store whole or not at all',
-  )
