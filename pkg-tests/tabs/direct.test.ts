@@ -221,6 +221,17 @@ for (const kind of ['chromium', 'firefox'] as const) {
         await untilDirect(b)
       }))
 
+    it('go past its worker where worker-opfs.js was not copied', async () => {
+      const { url, close } = await site({ missing: ['worker-opfs.js'] })
+      await tabs(machine, url, async (more) => {
+        const [a, b] = [await more(), await more()]
+        await open(a, 'whole', 'opfs')
+        await upsert(a, 'first')
+        await open(b, 'whole', 'opfs')
+        await untilDirect(b)
+      }).finally(close)
+    })
+
     it('are answered if the port loses them', () =>
       tabs(machine, place.url, async (more) => {
         const [a, b] = [await more(), await more()]

@@ -1,5 +1,5 @@
 import type { BrowserContext, LaunchOptions, Page } from 'playwright'
-export function site(): Promise<{ url: string; close(): Promise<void> }>
+export function site(options?: { missing?: string[] }): Promise<{ url: string; close(): Promise<void> }>
 export function browser(
   kind: 'chromium' | 'firefox',
   options?: LaunchOptions,

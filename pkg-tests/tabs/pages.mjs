@@ -17,14 +17,15 @@ self.setInterval = (work, ms, ...more) => setInterval(work, ms === 1000 ? ${tick
 
 /**
  * Starts a site. /dist/... is the package. /worker-of-100.js is its worker, in which a second takes 100 milliseconds.
- * Every other path is an empty page with the package as `window.nidus`.
+ * Every other path is an empty page with the package as `window.nidus`. `missing` are names in /dist/ that are not found.
  */
-export async function site() {
+export async function site({ missing = [] } = {}) {
   const server = createServer(({ url }, response) => {
     const tick = /^\/worker-of-(\d+)\.js$/.exec(url ?? '')?.[1]
     if (tick) return response.writeHead(200, { 'content-type': TYPES['.js'] }).end(quick(tick))
     const path = /^\/dist\/([\w.-]+)$/.exec(url ?? '')?.[1]
     try {
+      if (missing.includes(path)) throw new Error('missing')
       const body = path
         ? readFileSync(join(dist, path))
         : '<!doctype html><script type="module">window.nidus = await import("/dist/browser.js")</script>'

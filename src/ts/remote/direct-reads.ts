@@ -18,7 +18,7 @@ type Ask = <M extends Method>(method: M, args: Args<M>) => Promise<Answer<unknow
  * the follower's worker and a broadcast channel, there and back, which takes twice as long.
  */
 export class DirectReads {
-  readonly #start: () => Worker
+  readonly #start: (whole: boolean) => Worker
   readonly #connect: typeof rpcWith
   /** What this page wants from the switchboard, or has got. */
   #line: string | undefined
@@ -27,8 +27,8 @@ export class DirectReads {
   /** For each read without an answer, what sends it through this page's worker. */
   readonly #unanswered = new Set<() => void>()
 
-  /** @param start starts the package's worker. Its script is the switchboard, too. */
-  constructor(start: () => Worker, connect: typeof rpcWith) {
+  /** @param start starts a worker of the package. The script of the small one is the switchboard, too. */
+  constructor(start: (whole: boolean) => Worker, connect: typeof rpcWith) {
     this.#start = start
     this.#connect = connect
   }
@@ -36,30 +36,39 @@ export class DirectReads {
   /** Passes the port of a leading worker on to a follower's page, or gets one from the leader, or ends that. */
   change(line?: string, port?: MessagePort) {
     // A leader has one line for each follower, and reads from none.
-    if (line && port) return this.#switchboard()?.postMessage(line, [port])
+    if (line && port) return this.#plug((switchboard) => switchboard.postMessage(line, [port]))
     this.end()
     this.#line = line
-    const switchboard = line && this.#switchboard()
-    if (!switchboard) return
-    switchboard.onmessage = ({ ports: [port] }: MessageEvent) => {
-      switchboard.close()
-      if (this.#line !== line) return
-      this.#leader = this.#connect(port, {})
-      this.#port = port
-      port.start()
-    }
-    switchboard.postMessage(line)
+    if (!line) return
+    this.#plug((switchboard) => {
+      switchboard.onmessage = ({ ports: [port] }: MessageEvent) => {
+        switchboard.close()
+        if (this.#line !== line) return port.close()
+        this.#leader = this.#connect(port, {})
+        this.#port = port
+        port.start()
+      }
+      switchboard.postMessage(line)
+    })
   }
 
-  /** Returns undefined if this page cannot share a worker with other tabs. */
-  #switchboard(): MessagePort | undefined {
-    const script = addressOf(this.#start)
-    if (!globalThis.SharedWorker || !script) return undefined
+  /** Calls `use` once the switchboard runs. Does nothing if this page cannot share a worker with other tabs. */
+  #plug(use: (switchboard: MessagePort) => void, whole = false) {
+    const script = addressOf(() => this.#start(whole))
+    if (!globalThis.SharedWorker || !script) return
     const { address, options } = script
     // Each page has its own address of a blob.
-    if (address.protocol === 'blob:' || address.origin !== self.origin) return undefined
+    if (address.protocol === 'blob:' || address.origin !== self.origin) return
     // Not kept: it may end with the process of another tab. Then this starts it again.
-    return new SharedWorker(address, { ...options, name: 'nidus-wasm' }).port
+    const shared = new SharedWorker(address, { ...options, name: 'nidus-wasm' })
+    // The small worker's file may be missing.
+    shared.onerror = () => {
+      if (!whole) this.#plug(use, true)
+    }
+    shared.port.onmessage = () => {
+      shared.onerror = null
+      use(shared.port)
+    }
   }
 
   /** Makes a read. Returns undefined if it must be made with `ask`. */

@@ -144,7 +144,7 @@ export class RemoteStore implements Backend {
         this.#ended({ reason: 'failed', error })
       },
       compactionError: (message) => (this.recovery.compactionError = unpackError(message)),
-      direct: (...tab) => this.#start.packaged && this.#worker?.direct(() => this.#start(false), ...tab),
+      direct: (...tab) => this.#start.packaged && this.#worker?.direct(this.#start, ...tab),
       searchWorker: (...args) => this.#worker?.searchWorker(...args),
     }
     for (;;) {

@@ -25,5 +25,6 @@ export function serveSwitchboard() {
       if (port) page.close()
       if (waiting.size > MAX_WAITING) waiting.delete(waiting.keys().next().value!)
     }
+    page.postMessage('runs')
   }
 }

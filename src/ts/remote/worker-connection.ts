@@ -146,9 +146,9 @@ export class WorkerConnection {
 
   /**
    * Makes or ends the way past this worker, to the worker of the leading tab. Reads do not depend on it. `start` starts
-   * the same script in all tabs.
+   * the small worker or the whole one: in all tabs the same.
    */
-  direct(start: () => Worker, ...tab: ArgsOf<PageSide, 'direct'>) {
+  direct(start: (whole: boolean) => Worker, ...tab: ArgsOf<PageSide, 'direct'>) {
     // At once, so that no read is still sent to the former leader when an answer of the next one is here.
     if (this.directReads) return this.directReads.change(...tab)
     import('./direct-reads.js')
