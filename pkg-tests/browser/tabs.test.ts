@@ -203,7 +203,7 @@ for (const storage of ['opfs', 'indexeddb'] as const) {
       const stranger = new BroadcastChannel(`nidus-wasm:${other}`)
       const told = new Promise<object>((resolve) => (stranger.onmessage = ({ data }) => resolve(data as object)))
       stranger.postMessage({ nidus: 'join', version: 99, id: 'stranger', life: 'none' })
-      expect(await told).toMatchObject({ nidus: 'welcome', version: 7, to: 'stranger', exclusive: false })
+      expect(await told).toMatchObject({ nidus: 'welcome', version: 8, to: 'stranger', exclusive: false })
       stranger.close()
       await db.close()
     })
