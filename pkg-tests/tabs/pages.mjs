@@ -17,7 +17,8 @@ self.setInterval = (work, ms, ...more) => setInterval(work, ms === 1000 ? ${tick
 
 /**
  * Starts a site. /dist/... is the package. /worker-of-100.js is its worker, in which a second takes 100 milliseconds.
- * Every other path is an empty page with the package as `window.nidus`. `missing` are names in /dist/ that are not found.
+ * Every other path is an empty page with the package as `window.nidus`. `missing` are names in /dist/ that are not
+ * found.
  */
 export async function site({ missing = [] } = {}) {
   const server = createServer(({ url }, response) => {
