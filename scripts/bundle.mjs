@@ -212,7 +212,7 @@ export async function bundle(glues, wasm, textWasm) {
   const small = await build({
     ...options,
     entryPoints: paths([PAGES_WORKER]),
-    plugins: [core(glues), birpc, later, smallWorker],
+    plugins: [...options.plugins, smallWorker],
   })
   const alone = await build({
     ...options,
@@ -243,12 +243,7 @@ export async function bundle(glues, wasm, textWasm) {
     await build({
       ...options,
       entryPoints: paths(['inline']),
-      plugins: [
-        core(glues),
-        birpc,
-        later,
-        inline(new Map([...files, ['nidus.wasm', wasm], ['nidus-text.wasm', textWasm]])),
-      ],
+      plugins: [...options.plugins, inline(new Map([...files, ['nidus.wasm', wasm], ['nidus-text.wasm', textWasm]]))],
     }),
   ))
     files.set(name, text)
