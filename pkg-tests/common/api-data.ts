@@ -217,6 +217,15 @@ export function dataTests(place: Place) {
     // In a page, the store's worker may have written everything before it hears of the abort.
     const whole = 'document' in globalThis && outcome === 'nothing thrown'
     if (!whole) expect(outcome).toBe('ABORTED')
+    const early = new AbortController()
+    const never = db.upsert(
+      'never',
+      { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors },
+      { signal: early.signal },
+    )
+    early.abort()
+    expect(await codeOf(() => never)).toBe('ABORTED')
+    expect(await db.hasCollection('never')).toBe(false)
     await db.upsert('c', { ids: ['next'], vectors: query })
     expect(await db.hasCollection('other')).toBe(whole)
     const all = (whole ? 2 : 1) * count + 1
