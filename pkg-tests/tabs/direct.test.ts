@@ -105,6 +105,16 @@ async function tabs(machine: Machine, url: string, work: (more: () => Promise<Pa
   }
 }
 
+/** Opens a leader with one record and then a follower, and waits until the follower reads past its worker. */
+async function two(more: () => Promise<Page>, name: string, leading: object = {}): Promise<[Page, Page]> {
+  const [a, b] = [await more(), await more()]
+  await open(a, name, 'opfs', false, leading)
+  await upsert(a, 'first')
+  await open(b, name, 'opfs')
+  await untilDirect(b)
+  return [a, b]
+}
+
 let place: Awaited<ReturnType<typeof site>>
 beforeAll(async () => void (place = await site()))
 afterAll(() => place.close())
@@ -214,31 +224,19 @@ for (const kind of ['chromium', 'firefox'] as const) {
 
     it('go past its worker if the leader needs another worker script', () =>
       tabs(machine, place.url, async (more) => {
-        const [a, b] = [await more(), await more()]
-        await open(a, 'scripts', 'opfs', false, { workers: 2 })
-        await upsert(a, 'first')
-        await open(b, 'scripts', 'opfs')
-        await untilDirect(b)
+        await two(more, 'scripts', { workers: 2 })
       }))
 
     it('go past its worker where worker-opfs.js was not copied', async () => {
       const { url, close } = await site({ missing: ['worker-opfs.js'] })
       await tabs(machine, url, async (more) => {
-        const [a, b] = [await more(), await more()]
-        await open(a, 'whole', 'opfs')
-        await upsert(a, 'first')
-        await open(b, 'whole', 'opfs')
-        await untilDirect(b)
+        await two(more, 'whole')
       }).finally(close)
     })
 
     it('are answered if the port loses them', () =>
       tabs(machine, place.url, async (more) => {
-        const [a, b] = [await more(), await more()]
-        await open(a, 'losing', 'opfs')
-        await upsert(a, 'first')
-        await open(b, 'losing', 'opfs')
-        await untilDirect(b)
+        const [, b] = await two(more, 'losing')
         const counts = await b.evaluate(async () => {
           const { store } = window as unknown as Tab
           MessagePort.prototype.postMessage = () => {}
@@ -250,11 +248,7 @@ for (const kind of ['chromium', 'firefox'] as const) {
 
     it('are answered if the port loses them and the follower closes the store', () =>
       tabs(machine, place.url, async (more) => {
-        const [a, b] = [await more(), await more()]
-        await open(a, 'closing', 'opfs')
-        await upsert(a, 'first')
-        await open(b, 'closing', 'opfs')
-        await untilDirect(b)
+        const [, b] = await two(more, 'closing')
         const counts = await b.evaluate(async () => {
           const { store } = window as unknown as Tab
           MessagePort.prototype.postMessage = () => {}
@@ -282,11 +276,7 @@ for (const kind of ['chromium', 'firefox'] as const) {
 it('a read whose leader is stopped can be aborted, is made once when it goes on, and fails after half a minute', async () => {
   const machine = await browser('chromium')
   await tabs(machine, place.url, async (more) => {
-    const [a, b] = [await more(), await more()]
-    await open(a, 'stopped', 'opfs')
-    await upsert(a, 'first')
-    await open(b, 'stopped', 'opfs')
-    await untilDirect(b)
+    const [a, b] = await two(more, 'stopped')
     const pid = await processOf(machine.profile, a)
     expect(await processOf(machine.profile, b), 'both tabs are of one process: this test says nothing').not.toBe(pid)
     await stop(pid)
