@@ -1,5 +1,8 @@
 import type { BrowserContext, LaunchOptions, Page } from 'playwright'
-export function site(options?: { missing?: string[] }): Promise<{ url: string; close(): Promise<void> }>
+export function site(options?: {
+  missing?: string[]
+  shared?: () => Promise<void>
+}): Promise<{ url: string; close(): Promise<void> }>
 export function browser(
   kind: 'chromium' | 'firefox',
   options?: LaunchOptions,

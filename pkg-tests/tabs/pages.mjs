@@ -18,10 +18,11 @@ self.setInterval = (work, ms, ...more) => setInterval(work, ms === 1000 ? ${tick
 /**
  * Starts a site. /dist/... is the package. /worker-of-100.js is its worker, in which a second takes 100 milliseconds.
  * Every other path is an empty page with the package as `window.nidus`. `missing` are names in /dist/ that are not
- * found.
+ * found. `shared` is called for the script of a shared worker, which is answered once it resolves.
  */
-export async function site({ missing = [] } = {}) {
-  const server = createServer(({ url }, response) => {
+export async function site({ missing = [], shared = async () => {} } = {}) {
+  const server = createServer(async ({ url, headers }, response) => {
+    if (headers['sec-fetch-dest'] === 'sharedworker') await shared()
     const tick = /^\/worker-of-(\d+)\.js$/.exec(url ?? '')?.[1]
     if (tick) return response.writeHead(200, { 'content-type': TYPES['.js'] }).end(quick(tick))
     const path = /^\/dist\/([\w.-]+)$/.exec(url ?? '')?.[1]

@@ -25,6 +25,13 @@ const open = (page: Page, name: string, storage: string) =>
 const upsert = (page: Page, id: string) => page.evaluate((id) => window.db.upsert('c', [{ id, vector: [1, 2] }]), id)
 const count = (page: Page) => page.evaluate(() => window.db.count())
 
+/** Returns a promise, and the function that fulfils it. */
+const signal = () => {
+  let give!: () => void
+  const given = new Promise<void>((resolve) => (give = resolve))
+  return { given, give }
+}
+
 describe('tabs of a browser', () => {
   let place: Awaited<ReturnType<typeof site>>
   let machine: Awaited<ReturnType<typeof browser>>
@@ -58,7 +65,7 @@ describe('tabs of a browser', () => {
         await upsert(b, 'second')
         expect(await count(b)).toBe(2)
         await a.goBack({ waitUntil: 'commit' })
-        await a.waitForFunction(() => window.shown?.length > 0)
+        await a.waitForFunction(() => location.pathname === '/' && window.shown?.length !== 0)
         expect(await a.evaluate(() => window.shown), 'the page was not kept: this test says nothing').toEqual([true])
         expect(await count(a)).toBe(2)
         await upsert(a, 'third')
@@ -103,6 +110,36 @@ describe('tabs of a browser', () => {
       },
     )
   }
+
+  it('stay in the back/forward cache if the shared worker of direct reads starts only then', async () => {
+    const [asked, starts] = [signal(), signal()]
+    const slow = await site({ shared: () => (asked.give(), starts.given) })
+    const [a, b] = [await visit(context, slow.url), await visit(context, slow.url)]
+    await open(a, 'late', 'opfs')
+    await open(b, 'late', 'opfs')
+    await a.evaluate(() => {
+      window.shown = []
+      addEventListener('pageshow', ({ persisted }) => window.shown.push(persisted))
+    })
+    await asked.given
+    await a.goto(`${slow.url}elsewhere`)
+    starts.give()
+    await b.evaluate(
+      () =>
+        new Promise((resolve) => {
+          const options = { type: 'module', name: 'nidus-wasm' } as const
+          new SharedWorker('/dist/worker-opfs.js', options).port.onmessage = resolve
+        }),
+    )
+    await a.goBack({ waitUntil: 'commit' })
+    await a.waitForFunction(() => location.pathname === '/' && window.shown?.length !== 0)
+    expect(await a.evaluate(() => window.shown)).toEqual([true])
+    await upsert(a, 'first')
+    expect(await count(b)).toBe(1)
+    await a.close()
+    await b.close()
+    await slow.close()
+  })
 
   it("continue when the renderer of the leader's tab crashes", async () => {
     const [a, b] = [await visit(context, place.url), await visit(context, place.url)]

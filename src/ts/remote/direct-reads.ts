@@ -24,6 +24,8 @@ export class DirectReads {
   #line: string | undefined
   #port: MessagePort | undefined
   #leader: Rpc<LeaderSide> | undefined
+  /** Ports of the shared worker that are in use. */
+  readonly #plugged = new Set<MessagePort>()
   /** For each read without an answer, what sends it through this page's worker. */
   readonly #unanswered = new Set<() => void>()
 
@@ -36,13 +38,17 @@ export class DirectReads {
   /** Passes the port of a leading worker on to a follower's page, or gets one from the leader, or ends that. */
   change(line?: string, port?: MessagePort) {
     // A leader has one line for each follower, and reads from none.
-    if (line && port) return this.#plug((switchboard) => switchboard.postMessage(line, [port]))
+    if (line && port)
+      return this.#plug((switchboard) => {
+        switchboard.postMessage(line, [port])
+        this.#unplug(switchboard)
+      })
     this.end()
     this.#line = line
     if (!line) return
     this.#plug((switchboard) => {
       switchboard.onmessage = ({ ports: [port] }: MessageEvent) => {
-        switchboard.close()
+        this.#unplug(switchboard)
         if (this.#line !== line) return port.close()
         this.#leader = this.#connect(port, {})
         this.#port = port
@@ -61,14 +67,20 @@ export class DirectReads {
     if (address.protocol === 'blob:' || address.origin !== self.origin) return
     // Not kept: it may end with the process of another tab. Then this starts it again.
     const shared = new SharedWorker(address, { ...options, name: 'nidus-wasm' })
+    this.#plugged.add(shared.port)
     // The small worker's file may be missing.
     shared.onerror = () => {
-      if (!whole) this.#plug(use, true)
+      if (this.#unplug(shared.port) && !whole) this.#plug(use, true)
     }
     shared.port.onmessage = () => {
       shared.onerror = null
       use(shared.port)
     }
+  }
+
+  #unplug(port: MessagePort) {
+    port.close()
+    return this.#plugged.delete(port)
   }
 
   /** Makes a read. Returns undefined if it must be made with `ask`. */
@@ -110,6 +122,8 @@ export class DirectReads {
 
   /** Ends the connection to the leader. Reads without an answer are sent through this page's worker. */
   end() {
+    // Chromium drops a page from its back/forward cache if a shared worker sends it a message.
+    this.#plugged.forEach((port) => this.#unplug(port))
     this.#port?.close()
     this.#port = this.#leader = this.#line = undefined
     for (const again of this.#unanswered) again()

@@ -21,8 +21,6 @@ export function serveSwitchboard() {
       waiting.delete(line)
       if (other) (port ? other : page).postMessage(line, [port ?? other])
       else waiting.set(line, port ?? page)
-      // The page of a follower closes its own, once it has the port.
-      if (port) page.close()
       if (waiting.size > MAX_WAITING) waiting.delete(waiting.keys().next().value!)
     }
     page.postMessage('runs')
