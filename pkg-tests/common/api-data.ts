@@ -187,13 +187,14 @@ export function dataTests(place: Place) {
   it('writes a large batch as a whole, and reports its progress', async () => {
     const db = await open(undefined, { dimension: 256 })
     const count = 20_000
+    const ids = Array.from({ length: count }, (_, i) => `${i}`)
     const r = random(3)
     const vectors = Float32Array.from({ length: count * 256 }, () => r.next() - 0.5)
     const seen: [number, number][] = []
     const writing = db.upsert(
       'c',
       {
-        ids: Array.from({ length: count }, (_, i) => `${i}`),
+        ids,
         vectors,
         attrs: Array.from({ length: count }, (_, i) => ({ i, s: 'x', l: ['a'], b: true, n: null })),
       },
@@ -208,21 +209,13 @@ export function dataTests(place: Place) {
     const query = vectors.slice(77 * 256, 78 * 256)
     expect((await db.search(query, { topK: 1 }))[0]).toMatchObject({ id: '77', attrs: { i: 77, l: ['a'] } })
     const abort = new AbortController()
-    const aborted = db.upsert(
-      'other',
-      { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors },
-      { signal: abort.signal, onProgress: () => abort.abort() },
-    )
+    const aborted = db.upsert('other', { ids, vectors }, { signal: abort.signal, onProgress: () => abort.abort() })
     const outcome = await codeOf(() => aborted)
     // In a page, the store's worker may have written everything before it hears of the abort.
     const whole = 'document' in globalThis && outcome === 'nothing thrown'
     if (!whole) expect(outcome).toBe('ABORTED')
     const early = new AbortController()
-    const never = db.upsert(
-      'never',
-      { ids: Array.from({ length: count }, (_, i) => `${i}`), vectors },
-      { signal: early.signal },
-    )
+    const never = db.upsert('never', { ids, vectors }, { signal: early.signal })
     early.abort()
     expect(await codeOf(() => never)).toBe('ABORTED')
     expect(await db.hasCollection('never')).toBe(false)

@@ -25,6 +25,22 @@ const open = (page: Page, name: string, storage: string) =>
 const upsert = (page: Page, id: string) => page.evaluate((id) => window.db.upsert('c', [{ id, vector: [1, 2] }]), id)
 const count = (page: Page) => page.evaluate(() => window.db.count())
 
+/** Leaves the page for another one of the site `url`. */
+async function leave(page: Page, url: string) {
+  await page.evaluate(() => {
+    window.shown = []
+    addEventListener('pageshow', ({ persisted }) => window.shown.push(persisted))
+  })
+  await page.goto(`${url}elsewhere`)
+}
+
+/** Goes back to a page that was left, which must have been in the back/forward cache. */
+async function comeBack(page: Page) {
+  await page.goBack({ waitUntil: 'commit' })
+  await page.waitForFunction(() => location.pathname === '/' && window.shown?.length !== 0)
+  expect(await page.evaluate(() => window.shown), 'the page was not kept').toEqual([true])
+}
+
 /** Returns a promise, and the function that fulfils it. */
 const signal = () => {
   let give!: () => void
@@ -56,17 +72,11 @@ describe('tabs of a browser', () => {
         const name = `back ${storage}`
         await open(a, name, storage)
         await open(b, name, storage)
-        await a.evaluate(() => {
-          window.shown = []
-          addEventListener('pageshow', ({ persisted }) => window.shown.push(persisted))
-        })
         await upsert(a, 'first')
-        await a.goto(`${place.url}elsewhere`)
+        await leave(a, place.url)
         await upsert(b, 'second')
         expect(await count(b)).toBe(2)
-        await a.goBack({ waitUntil: 'commit' })
-        await a.waitForFunction(() => location.pathname === '/' && window.shown?.length !== 0)
-        expect(await a.evaluate(() => window.shown), 'the page was not kept: this test says nothing').toEqual([true])
+        await comeBack(a)
         expect(await count(a)).toBe(2)
         await upsert(a, 'third')
         expect(await count(b)).toBe(3)
@@ -117,12 +127,8 @@ describe('tabs of a browser', () => {
     const [a, b] = [await visit(context, slow.url), await visit(context, slow.url)]
     await open(a, 'late', 'opfs')
     await open(b, 'late', 'opfs')
-    await a.evaluate(() => {
-      window.shown = []
-      addEventListener('pageshow', ({ persisted }) => window.shown.push(persisted))
-    })
     await asked.given
-    await a.goto(`${slow.url}elsewhere`)
+    await leave(a, slow.url)
     starts.give()
     await b.evaluate(
       () =>
@@ -131,9 +137,7 @@ describe('tabs of a browser', () => {
           new SharedWorker('/dist/worker-opfs.js', options).port.onmessage = resolve
         }),
     )
-    await a.goBack({ waitUntil: 'commit' })
-    await a.waitForFunction(() => location.pathname === '/' && window.shown?.length !== 0)
-    expect(await a.evaluate(() => window.shown)).toEqual([true])
+    await comeBack(a)
     await upsert(a, 'first')
     expect(await count(b)).toBe(1)
     await a.close()
